@@ -1,0 +1,3 @@
+module github.com/twinspan/twinspan
+
+go 1.26

@@ -1,0 +1,61 @@
+package id
+
+import "testing"
+
+func TestTraceText(t *testing.T) {
+	tests := []struct {
+		text, hex, back string
+		exact           bool
+	}{
+		{"0ad1348f1403169275002100356696", "0ad1348f1403169275002100356696ff", "0ad1348f1403169275002100356696", true},
+		{"0ad1348f1403169275002100356696T", "0ad1348f1403169275002100356696ff", "0ad1348f1403169275002100356696", false},
+		{"0ad1348f14031692750021009999999", "0ad1348f14031692750021009999999f", "0ad1348f14031692750021009999999", true},
+		{"ffffffff14031692750021001", "0000000ffffffff14031692750021001", "0000000ffffffff14031692750021001", false}, // no pid
+		{"ffffffff140316927500210041943059", "ffffffff140316927500210041943059", "ffffffff140316927500210041943059", true},
+		{"4bf92f3577b34da6a3ce929d0e0e4736", "4bf92f3577b34da6a3ce929d0e0e4736", "4bf92f3577b34da6a3ce929d0e0e4736", true},
+		{"4BF92F3577B34DA6A3CE929D0E0E4736", "4bf92f3577b34da6a3ce929d0e0e4736", "4bf92f3577b34da6a3ce929d0e0e4736", false},
+		{"a3ce929d0e0e4736", "0000000000000000a3ce929d0e0e4736", "0000000000000000a3ce929d0e0e4736", false},
+		{"0ad1348f0000000000001100356696", "000ad1348f0000000000001100356696", "000ad1348f0000000000001100356696", false},
+		{"", "00000000000000000000000000000000", "00000000000000000000000000000000", true},
+	}
+	for _, tt := range tests {
+		got, exact := ParseTrace(tt.text)
+		if got.Hex() != tt.hex || got.String() != tt.back || exact != tt.exact {
+			t.Errorf("%q: hex %s, text %s, exact %v", tt.text, got.Hex(), got.String(), exact)
+		}
+	}
+	if a, exact := ParseTrace("order/17"); exact || a.IsZero() {
+		t.Error("text that is no hex has to be hashed and kept")
+	}
+}
+
+func TestSpanText(t *testing.T) {
+	for dotted, hex := range map[string]string{"0": "af63ad4c86019caf", "0.1": "4e18dd181d0a2066", "0.1.10": "2474468fb2f3faa1", "00000000000000ff": "00000000000000ff"} {
+		if got := SpanOf(dotted).String(); got != hex {
+			t.Errorf("%s: %s, want %s", dotted, got, hex)
+		}
+	}
+	if SpanOf("0.1") == ServerSpanOf("0.1") {
+		t.Error("a server half needs an id of its own")
+	}
+	for dotted, parent := range map[string]string{"0": "", "0.1": "0", "0.1.0.1": "0.1", "0.1.0.1.2": "0.1.0.1", "0.10": "0"} {
+		if got := ParentOf(dotted); got != parent {
+			t.Errorf("parent of %s is %q, want %q", dotted, got, parent)
+		}
+	}
+}
+
+func FuzzParseTrace(f *testing.F) {
+	for _, s := range []string{"", "0ad1348f1403169275002100356696T", "zz", "ffffffffffffffffffffffffffffffff"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		id, exact := ParseTrace(text)
+		if exact && text != "" && id.String() != text {
+			t.Fatalf("%q reads back as %q", text, id.String())
+		}
+		if again, ok := ParseTrace(id.String()); again != id || !ok && !id.IsZero() {
+			t.Fatalf("%q: %v is not stable: %v", text, id, again)
+		}
+	})
+}

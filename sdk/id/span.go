@@ -1,0 +1,73 @@
+package id
+
+import (
+	"encoding/hex"
+	"strconv"
+	"strings"
+)
+
+// Span is a span id in its 8-byte form, the one that is stored, compared and sent as W3C parent-id. 0 is no span id.
+type Span uint64
+
+// FNV-1a, 64 bits: http://www.isthe.com/chongo/tech/comp/fnv/.
+const (
+	fnvOffset = 0xcbf29ce484222325
+	fnvPrime  = 0x100000001b3
+)
+
+// SpanOf gives the 8-byte form of a dotted span id: the FNV-1a-64 of its text, as SOFATracer's Zipkin reporter has it.
+// A dotted id whose first part is the 16 hex digits of a foreign parent and that has no further part is that parent.
+func SpanOf(dotted string) Span {
+	if dotted == "" {
+		return 0
+	}
+	if len(dotted) == 16 {
+		if s, ok := ParseSpan(dotted); ok {
+			return s
+		}
+	}
+	return Span(fnv1a(fnvOffset, dotted))
+}
+
+// ServerSpanOf gives the 8-byte id of a server half that shares the text of its client's span id, dotted or 16 hex
+// digits: the FNV-1a-64 of the text followed by "/server". So both halves have ids of their own, and each can be
+// computed from the other's text alone.
+func ServerSpanOf(text string) Span {
+	return Span(fnv1a(fnv1a(fnvOffset, text), "/server"))
+}
+
+func fnv1a(h uint64, s string) uint64 {
+	for i := range len(s) {
+		h = (h ^ uint64(s[i])) * fnvPrime
+	}
+	return h
+}
+
+// ParseSpan reads up to 16 hex digits; ok is false for other text and for the empty one.
+func ParseSpan(text string) (s Span, ok bool) {
+	if text == "" || len(text) > 16 || !isHex(text) {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(text, 16, 64)
+	return Span(n), err == nil
+}
+
+// String gives 16 lower-case hex digits.
+func (s Span) String() string {
+	b := [8]byte{byte(s >> 56), byte(s >> 48), byte(s >> 40), byte(s >> 32), byte(s >> 24), byte(s >> 16), byte(s >> 8), byte(s)}
+	return hex.EncodeToString(b[:])
+}
+
+// ParentOf gives the dotted id without its last part, or "" for a root. A ".0" part, the branch of spans started locally
+// below a client span, counts as no level of its own: the parent of "0.1.0.1" is "0.1".
+func ParentOf(dotted string) string {
+	i := strings.LastIndexByte(dotted, '.')
+	if i < 0 {
+		return ""
+	}
+	parent := dotted[:i]
+	if strings.HasSuffix(parent, ".0") {
+		parent = parent[:len(parent)-2]
+	}
+	return parent
+}

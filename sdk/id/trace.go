@@ -1,0 +1,129 @@
+// Package id holds the identities that every part of Twinspan agrees on: SOFATracer trace ids and their lossless
+// 16-byte form, dotted span ids and their 8-byte form. It depends on the standard library only, so that the tracer and
+// the server share one definition. It does not know spans, propagation or logs.
+package id
+
+import (
+	"encoding/hex"
+	"hash/fnv"
+)
+
+// Trace is a trace id in its 16-byte form, the one that is stored, compared and sent as W3C trace-id.
+// The zero value is no trace id.
+type Trace [16]byte
+
+// The limits of the millisecond part of a SOFATracer trace id: the years 2001 to 2100, UTC.
+const (
+	minMillis = 978307200000
+	maxMillis = 4133980799999
+)
+
+// sofaFixed is the length of all parts of a SOFATracer trace id but the pid: 8 hex digits of the IPv4 address, 13 digits
+// of epoch milliseconds, 4 digits of a sequence.
+const sofaFixed = 8 + 13 + 4
+
+// ParseTrace turns any text that logs and headers use as a trace id into its 16-byte form.
+//
+// Text of SOFATracer's shape is right-padded with 'f'; other hex of up to 32 digits is left-padded with '0'; anything else
+// is hashed (FNV-1a-128). A final 'T' of a SOFATracer id is cut. exact says that String gives the text back; where it is
+// false the caller keeps the text beside the id. Empty text gives the zero id.
+func ParseTrace(text string) (t Trace, exact bool) {
+	if text == "" {
+		return t, true
+	}
+	body := text
+	if body[len(body)-1] == 'T' && sofaLen(body[:len(body)-1]) {
+		body = body[:len(body)-1]
+	}
+	if len(body) > 32 || !isHex(body) {
+		h := fnv.New128a()
+		h.Write([]byte(text))
+		h.Sum(t[:0])
+		return t, false
+	}
+	var digits [32]byte
+	if sofaLen(body) {
+		n := copy(digits[:], body)
+		for i := n; i < len(digits); i++ {
+			digits[i] = 'f'
+		}
+	} else {
+		n := len(digits) - len(body)
+		for i := range n {
+			digits[i] = '0'
+		}
+		copy(digits[n:], body)
+	}
+	if _, err := hex.Decode(t[:], digits[:]); err != nil {
+		panic("id: hex digits checked above do not decode: " + err.Error())
+	}
+	return t, t.String() == text
+}
+
+// IsZero says that t is no trace id.
+func (t Trace) IsZero() bool { return t == Trace{} }
+
+// Hex gives the 32 lower-case hex digits of W3C traceparent.
+func (t Trace) Hex() string { return hex.EncodeToString(t[:]) }
+
+// String gives the SOFATracer text of an id of that shape, else Hex.
+func (t Trace) String() string {
+	text, _ := t.text()
+	return text
+}
+
+// IsSOFA says that t has the shape of a SOFATracer trace id.
+func (t Trace) IsSOFA() bool {
+	_, sofa := t.text()
+	return sofa
+}
+
+func (t Trace) text() (text string, sofa bool) {
+	var digits [32]byte
+	hex.Encode(digits[:], t[:])
+	n := len(digits)
+	for n > 0 && digits[n-1] == 'f' {
+		n--
+	}
+	if sofaShape(digits[:n]) {
+		return string(digits[:n]), true
+	}
+	return string(digits[:]), false
+}
+
+func sofaLen(s string) bool { return sofaShape([]byte(s)) }
+
+// sofaShape says whether s is a SOFATracer trace id without padding.
+func sofaShape(s []byte) bool {
+	if len(s) <= sofaFixed || len(s) > sofaFixed+7 {
+		return false
+	}
+	for _, c := range s[:8] {
+		if !hexDigit(c) {
+			return false
+		}
+	}
+	var ms int64
+	for i, c := range s[8:] {
+		if c < '0' || c > '9' {
+			return false
+		}
+		if i < 13 {
+			ms = ms*10 + int64(c-'0')
+		}
+	}
+	return ms >= minMillis && ms <= maxMillis
+}
+
+func isHex(s string) bool {
+	for i := range len(s) {
+		if !hexDigit(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func hexDigit(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+}
