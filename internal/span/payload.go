@@ -1,0 +1,245 @@
+package span
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// Payload is an OTLP Span message (opentelemetry.proto.trace.v1) that holds only the fields which are displayed but not
+// searched by columns: trace_state 3, attributes 9, dropped_attributes_count 10, events 11, dropped_events_count 12,
+// links 13, dropped_links_count 14, status.message (15), flags 16. It is read in place, field by field; fields may stand in any
+// order. A receiver has checked it with Valid, readers stop at the first malformed byte.
+type Payload []byte
+
+// Field numbers of the OTLP Span message and of its parts.
+const (
+	fieldTraceState = 3
+	fieldAttribute  = 9
+	fieldEvent      = 11
+	fieldLink       = 13
+	fieldStatus     = 15
+)
+
+// wireBytes is the protobuf wire type of strings, bytes and messages.
+const wireBytes = 2
+
+// Field is one field of a protobuf message. Data aliases the message; Num holds varint and fixed values.
+type Field struct {
+	Number int
+	Wire   int
+	Data   []byte
+	Num    uint64
+}
+
+// NextField reads the first field of m and gives what is behind it. ok is false at the end and before malformed bytes,
+// which a caller tells apart by len(m).
+func NextField(m []byte) (f Field, rest []byte, ok bool) {
+	tag, n := binary.Uvarint(m)
+	if n <= 0 || tag>>3 == 0 || tag>>3 > math.MaxInt32 {
+		return f, m, false
+	}
+	f.Number, f.Wire = int(tag>>3), int(tag&7)
+	b := m[n:]
+	switch f.Wire {
+	case 0:
+		if f.Num, n = binary.Uvarint(b); n <= 0 {
+			return f, m, false
+		}
+		return f, b[n:], true
+	case 1:
+		if len(b) < 8 {
+			return f, m, false
+		}
+		f.Num = binary.LittleEndian.Uint64(b)
+		return f, b[8:], true
+	case 5:
+		if len(b) < 4 {
+			return f, m, false
+		}
+		f.Num = uint64(binary.LittleEndian.Uint32(b))
+		return f, b[4:], true
+	case wireBytes:
+		size, n := binary.Uvarint(b)
+		if n <= 0 || size > uint64(len(b)-n) {
+			return f, m, false
+		}
+		f.Data = b[n : n+int(size) : n+int(size)]
+		return f, b[n+int(size):], true
+	}
+	return f, m, false
+}
+
+// AppendBytesField appends a field of wire type 2.
+func AppendBytesField(b []byte, number int, data []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(number)<<3|wireBytes)
+	b = binary.AppendUvarint(b, uint64(len(data)))
+	return append(b, data...)
+}
+
+// AppendStringField appends a field of wire type 2.
+func AppendStringField(b []byte, number int, data string) []byte {
+	b = binary.AppendUvarint(b, uint64(number)<<3|wireBytes)
+	b = binary.AppendUvarint(b, uint64(len(data)))
+	return append(b, data...)
+}
+
+// AppendVarintField appends a field of wire type 0, nothing when v is 0.
+func AppendVarintField(b []byte, number int, v uint64) []byte {
+	if v == 0 {
+		return b
+	}
+	b = binary.AppendUvarint(b, uint64(number)<<3)
+	return binary.AppendUvarint(b, v)
+}
+
+// AppendFixed64Field appends a field of wire type 1, nothing when v is 0.
+func AppendFixed64Field(b []byte, number int, v uint64) []byte {
+	if v == 0 {
+		return b
+	}
+	b = binary.AppendUvarint(b, uint64(number)<<3|1)
+	return binary.LittleEndian.AppendUint64(b, v)
+}
+
+// Attrs calls yield with every attribute, in order.
+func (p Payload) Attrs(yield func(key string, v Value) bool) {
+	p.each(fieldAttribute, func(m []byte) bool {
+		key, v, ok := keyValue(m)
+		return !ok || yield(key, v)
+	})
+}
+
+// Attr gives the first attribute of a name.
+func (p Payload) Attr(key string) (v Value, ok bool) {
+	p.Attrs(func(k string, val Value) bool {
+		if k == key {
+			v, ok = val, true
+		}
+		return !ok
+	})
+	return v, ok
+}
+
+// Event is one event of a span: an OTLP Event message. Attrs is laid out like a Payload.
+type Event struct {
+	// Time is in nanoseconds of the Unix epoch.
+	Time  int64
+	Name  string
+	Attrs Payload
+}
+
+// Events calls yield with every event, in order.
+func (p Payload) Events(yield func(Event) bool) {
+	p.each(fieldEvent, func(m []byte) bool {
+		var e Event
+		var attrs []byte
+		for f, rest, ok := NextField(m); ok; f, rest, ok = NextField(rest) {
+			switch f.Number {
+			case 1:
+				e.Time = int64(f.Num)
+			case 2:
+				e.Name = text(f.Data)
+			case 3:
+				attrs = AppendBytesField(attrs, fieldAttribute, f.Data)
+			}
+		}
+		e.Attrs = attrs
+		return yield(e)
+	})
+}
+
+// Link is one link of a span: an OTLP Link message.
+type Link struct {
+	TraceID, SpanID []byte
+	Attrs           Payload
+}
+
+// Links calls yield with every link, in order.
+func (p Payload) Links(yield func(Link) bool) {
+	p.each(fieldLink, func(m []byte) bool {
+		var l Link
+		var attrs []byte
+		for f, rest, ok := NextField(m); ok; f, rest, ok = NextField(rest) {
+			switch f.Number {
+			case 1:
+				l.TraceID = f.Data
+			case 2:
+				l.SpanID = f.Data
+			case 4:
+				attrs = AppendBytesField(attrs, fieldAttribute, f.Data)
+			}
+		}
+		l.Attrs = attrs
+		return yield(l)
+	})
+}
+
+// StatusMessage is the text of the span's status.
+func (p Payload) StatusMessage() (msg string) {
+	p.each(fieldStatus, func(m []byte) bool {
+		for f, rest, ok := NextField(m); ok; f, rest, ok = NextField(rest) {
+			if f.Number == 2 {
+				msg = text(f.Data)
+			}
+		}
+		return true
+	})
+	return msg
+}
+
+func (p Payload) each(number int, fn func([]byte) bool) {
+	for f, rest, ok := NextField(p); ok; f, rest, ok = NextField(rest) {
+		if f.Number == number && f.Wire == wireBytes && !fn(f.Data) {
+			return
+		}
+	}
+}
+
+// Valid says that p can be read to its end.
+func (p Payload) Valid() bool {
+	rest := []byte(p)
+	for len(rest) > 0 {
+		var ok bool
+		if _, rest, ok = NextField(rest); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// AppendAttr appends one attribute.
+func (p Payload) AppendAttr(key string, v Value) Payload {
+	return appendMessage(p, fieldAttribute, func(b []byte) []byte { return appendKeyValue(b, key, v) })
+}
+
+// AppendEvent appends one event; attrs holds its attributes.
+func (p Payload) AppendEvent(timeNanos int64, eventName string, attrs Payload) Payload {
+	return appendMessage(p, fieldEvent, func(b []byte) []byte {
+		b = AppendFixed64Field(b, 1, uint64(timeNanos))
+		b = AppendStringField(b, 2, eventName)
+		attrs.each(fieldAttribute, func(m []byte) bool {
+			b = AppendBytesField(b, 3, m)
+			return true
+		})
+		return b
+	})
+}
+
+// AppendStatusMessage appends the text of the span's status.
+func (p Payload) AppendStatusMessage(msg string) Payload {
+	return appendMessage(p, fieldStatus, func(b []byte) []byte { return AppendStringField(b, 2, msg) })
+}
+
+// appendMessage appends a message whose length is not known before it is written: it is written, measured and moved.
+func appendMessage(b []byte, number int, write func([]byte) []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(number)<<3|wireBytes)
+	at := len(b)
+	b = write(b)
+	size := len(b) - at
+	var length [binary.MaxVarintLen64]byte
+	n := binary.PutUvarint(length[:], uint64(size))
+	b = append(b, length[:n]...)
+	copy(b[at+n:], b[at:at+size])
+	copy(b[at:], length[:n])
+	return b
+}
