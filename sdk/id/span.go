@@ -71,3 +71,12 @@ func ParentOf(dotted string) string {
 	}
 	return parent
 }
+
+// AppendHex writes the 16 digits of String behind b.
+func (s Span) AppendHex(b []byte) []byte {
+	const digits = "0123456789abcdef"
+	for shift := 60; shift >= 0; shift -= 4 {
+		b = append(b, digits[s>>shift&15])
+	}
+	return b
+}

@@ -127,3 +127,6 @@ func isHex(s string) bool {
 func hexDigit(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }
+
+// AppendHex writes the 32 digits of Hex behind b.
+func (t Trace) AppendHex(b []byte) []byte { return hex.AppendEncode(b, t[:]) }
