@@ -1,0 +1,28 @@
+package ingest
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Metrics counts what comes in.
+type Metrics struct {
+	Halves, Stats, Resent prometheus.Counter
+	// Refused is by reason: busy, full, too_large, log, cancelled.
+	Refused *prometheus.CounterVec
+}
+
+// NewMetrics makes the counters, which the caller registers.
+func NewMetrics() *Metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	return &Metrics{
+		Halves: counter("twinspan_ingest_halves_total", "Halves (spans) that are durable in the log."),
+		Stats:  counter("twinspan_ingest_stats_total", "Stat lines that are durable in the log."),
+		Resent: counter("twinspan_ingest_resent_halves_total", "Halves of requests that had been taken before."),
+		Refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "twinspan_ingest_refused_halves_total", Help: "Halves of requests that were not taken, by reason.",
+		}, []string{"reason"}),
+	}
+}
+
+// Register registers all of them.
+func (m *Metrics) Register(r prometheus.Registerer) { r.MustRegister(m.Halves, m.Stats, m.Resent, m.Refused) }

@@ -1,0 +1,160 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/klauspost/compress/s2"
+
+	"github.com/twinspan/twinspan/internal/bus/wal"
+	"github.com/twinspan/twinspan/internal/wire"
+)
+
+// Config bounds what the collector takes.
+type Config struct {
+	// MaxRequestBytes is the greatest size of one request, unpacked.
+	MaxRequestBytes int64 `yaml:"max_request_bytes"`
+	// MaxInFlightBytes bounds the memory of requests that are not durable yet; beyond it senders are told to come later.
+	MaxInFlightBytes int64 `yaml:"max_in_flight_bytes"`
+	// ResendWindow is how long a request is remembered, so that it is not taken twice when it is sent again.
+	ResendWindow time.Duration `yaml:"resend_window"`
+}
+
+// DefaultConfig gives the limits for one machine.
+func DefaultConfig() Config {
+	return Config{MaxRequestBytes: 32 << 20, MaxInFlightBytes: 128 << 20, ResendWindow: 10 * time.Minute}
+}
+
+// Validate reports every setting that cannot be used.
+func (c *Config) Validate() error {
+	var errs []error
+	if c.MaxRequestBytes < 1<<10 || c.MaxRequestBytes > 1<<30 {
+		errs = append(errs, fmt.Errorf("max_request_bytes is %d, want %d to %d", c.MaxRequestBytes, 1<<10, 1<<30))
+	}
+	if c.MaxInFlightBytes < c.MaxRequestBytes {
+		errs = append(errs, fmt.Errorf("max_in_flight_bytes is %d, want at least max_request_bytes, %d",
+			c.MaxInFlightBytes, c.MaxRequestBytes))
+	}
+	if c.ResendWindow < 0 {
+		errs = append(errs, fmt.Errorf("resend_window is %v, want 0s or more", c.ResendWindow))
+	}
+	return errors.Join(errs...)
+}
+
+// Writer makes batches durable and hands them on, in the order of the log. It is safe for concurrent use.
+type Writer struct {
+	cfg      Config
+	log      *wal.Log
+	hand     Hand
+	metrics  *Metrics
+	recent   *Recent
+	inFlight atomic.Int64
+	encoders sync.Pool
+	now      func() time.Time
+}
+
+// encoder is what one call of Write needs and the next can use again.
+type encoder struct {
+	wire        *wire.Encoder
+	plain, body []byte
+}
+
+// NewWriter makes a Writer. recent holds the requests of before a restart that are still remembered.
+func NewWriter(cfg Config, log *wal.Log, recent *Recent, hand Hand, m *Metrics) *Writer {
+	w := &Writer{cfg: cfg, log: log, hand: hand, metrics: m, recent: recent, now: time.Now}
+	w.encoders.New = func() any { return &encoder{wire: wire.NewEncoder()} }
+	return w
+}
+
+// Limit is the greatest size of one request, unpacked, in bytes.
+func (w *Writer) Limit() int64 { return w.cfg.MaxRequestBytes }
+
+// Write returns once the batch is on disk, or was before. After an error nothing of the batch is kept, but for
+// a cancelled context, when it may be kept: the sender has to send again, which is recognised. Errors are ErrLater,
+// ErrTooLarge, ErrInvalid (wrapped), or the log's.
+func (w *Writer) Write(ctx context.Context, req Request) error {
+	if req.Hash != 0 && w.recent.Seen(req.Hash) {
+		w.metrics.Resent.Add(float64(len(req.Batch.Halves)))
+		return nil
+	}
+	if len(req.Batch.Halves) == 0 && len(req.Batch.Stats) == 0 && len(req.Progress) == 0 {
+		return nil
+	}
+	size := int64(0)
+	now := w.now().UnixNano()
+	for i := range req.Batch.Halves {
+		h := &req.Batch.Halves[i]
+		h.Received = now
+		size += int64(h.Size())
+	}
+	for i := range req.Batch.Stats {
+		req.Batch.Stats[i].Received = now
+	}
+	if w.inFlight.Add(size) > w.cfg.MaxInFlightBytes && size != w.inFlight.Load() {
+		w.inFlight.Add(-size)
+		w.metrics.Refused.WithLabelValues("busy").Add(float64(len(req.Batch.Halves)))
+		return ErrLater
+	}
+	defer w.inFlight.Add(-size)
+	if err := w.append(ctx, &req, now); err != nil {
+		return w.refuse(&req, err)
+	}
+	w.metrics.Halves.Add(float64(len(req.Batch.Halves)))
+	w.metrics.Stats.Add(float64(len(req.Batch.Stats)))
+	return nil
+}
+
+func (w *Writer) append(ctx context.Context, req *Request, now int64) error {
+	rec := &wire.Record{RequestHash: req.Hash, Progress: req.Progress, Batch: req.Batch}
+	e := w.encoders.Get().(*encoder)
+	e.plain = e.wire.AppendRecord(e.plain[:0], rec)
+	if len(e.plain) > math.MaxInt32 {
+		return ErrTooLarge
+	}
+	e.body = s2.Encode(e.body[:cap(e.body)], e.plain)
+	records := []wal.Record{{Received: now, Data: e.body}}
+	err := w.log.AppendFunc(ctx, records, func(offsets []int64) {
+		if req.Hash != 0 {
+			w.recent.Add(req.Hash, now)
+		}
+		w.hand(offsets[0], now, rec)
+	})
+	if ctx.Err() == nil { // after a cancelled call the log may still read the buffer
+		w.encoders.Put(e)
+	}
+	return err
+}
+
+func (w *Writer) refuse(req *Request, err error) error {
+	reason := "log"
+	switch {
+	case errors.Is(err, wal.ErrTooLarge) || errors.Is(err, ErrTooLarge):
+		reason, err = "too_large", fmt.Errorf("%w: %w", ErrTooLarge, err)
+	case errors.Is(err, wal.ErrFull):
+		reason, err = "full", fmt.Errorf("%w: %w", ErrLater, err)
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		reason = "cancelled"
+	default:
+		err = fmt.Errorf("%w: %w", ErrLater, err)
+	}
+	w.metrics.Refused.WithLabelValues(reason).Add(float64(len(req.Batch.Halves)))
+	return err
+}
+
+// Decode reads what Write put into the log.
+func Decode(data []byte) (*wire.Record, error) {
+	plain, err := s2.Decode(nil, data)
+	if err != nil {
+		return nil, fmt.Errorf("decompress a log record: %w", err)
+	}
+	rec, err := wire.DecodeRecord(plain)
+	if err != nil {
+		return nil, fmt.Errorf("read a log record: %w", err)
+	}
+	return &rec, nil
+}
