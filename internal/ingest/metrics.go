@@ -25,4 +25,6 @@ func NewMetrics() *Metrics {
 }
 
 // Register registers all of them.
-func (m *Metrics) Register(r prometheus.Registerer) { r.MustRegister(m.Halves, m.Stats, m.Resent, m.Refused) }
+func (m *Metrics) Register(r prometheus.Registerer) {
+	r.MustRegister(m.Halves, m.Stats, m.Resent, m.Refused)
+}

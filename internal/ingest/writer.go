@@ -74,9 +74,8 @@ func NewWriter(cfg Config, log *wal.Log, recent *Recent, hand Hand, m *Metrics) 
 // Limit is the greatest size of one request, unpacked, in bytes.
 func (w *Writer) Limit() int64 { return w.cfg.MaxRequestBytes }
 
-// Write returns once the batch is on disk, or was before. After an error nothing of the batch is kept, but for
-// a cancelled context, when it may be kept: the sender has to send again, which is recognised. Errors are ErrLater,
-// ErrTooLarge, ErrInvalid (wrapped), or the log's.
+// Write returns once the batch is on disk, or was before. Errors wrap ErrLater or ErrTooLarge, or are the context's. After
+// an I/O error the batch may be there after a restart all the same: the sender has to send again, which is recognised.
 func (w *Writer) Write(ctx context.Context, req Request) error {
 	if req.Hash != 0 && w.recent.Seen(req.Hash) {
 		w.metrics.Resent.Add(float64(len(req.Batch.Halves)))
@@ -112,22 +111,19 @@ func (w *Writer) Write(ctx context.Context, req Request) error {
 func (w *Writer) append(ctx context.Context, req *Request, now int64) error {
 	rec := &wire.Record{RequestHash: req.Hash, Progress: req.Progress, Batch: req.Batch}
 	e := w.encoders.Get().(*encoder)
+	defer w.encoders.Put(e)
 	e.plain = e.wire.AppendRecord(e.plain[:0], rec)
 	if len(e.plain) > math.MaxInt32 {
 		return ErrTooLarge
 	}
 	e.body = s2.Encode(e.body[:cap(e.body)], e.plain)
 	records := []wal.Record{{Received: now, Data: e.body}}
-	err := w.log.AppendFunc(ctx, records, func(offsets []int64) {
+	return w.log.AppendFunc(ctx, records, func(offsets []int64) {
 		if req.Hash != 0 {
 			w.recent.Add(req.Hash, now)
 		}
 		w.hand(offsets[0], now, rec)
 	})
-	if ctx.Err() == nil { // after a cancelled call the log may still read the buffer
-		w.encoders.Put(e)
-	}
-	return err
 }
 
 func (w *Writer) refuse(req *Request, err error) error {

@@ -1,0 +1,241 @@
+// Package pair joins the client half and the server half of each invocation into a call. It goes by the form that the
+// source of a half is known to have (span.Half.Twin), never by trying, and waits for the other half for at most a window.
+// Nothing depends on the window for correctness: who reads a trace joins late halves by id. It does not count or store.
+package pair
+
+import (
+	"github.com/twinspan/twinspan/internal/span"
+	"github.com/twinspan/twinspan/sdk/id"
+)
+
+// Pairer joins the halves of one partition: all halves of a trace go to the same one. It is for one goroutine at a time.
+type Pairer struct {
+	window int64
+	emit   func(span.Call)
+	slots  map[key]*slot
+	// queue holds the slots in the order of their deadlines; those that are settled are skipped.
+	queue []*slot
+	free  []*slot
+	held  int
+}
+
+// key names a call: by the id of its client half.
+type key struct {
+	trace id.Trace
+	span  id.Span
+}
+
+// slot holds the halves of one key that wait.
+type slot struct {
+	key      key
+	deadline int64
+	waiting  []*span.Half
+	room     [1]*span.Half
+	// producer is set once a producer half was joined, for further deliveries of its message.
+	producer *span.Half
+	live     bool
+}
+
+// New makes a Pairer that waits for window nanoseconds and gives every call to emit.
+func New(window int64, emit func(span.Call)) *Pairer {
+	return &Pairer{window: window, emit: emit, slots: make(map[key]*slot)}
+}
+
+// Waits says whether a half can have a twin at all: databases, caches and internal spans have none, and neither has
+// a server half that names no client.
+func Waits(h *span.Half) bool {
+	switch {
+	case h.Type.Store():
+		return false
+	case h.Kind.CallerSide():
+		return h.Span != 0
+	case h.Kind.CalleeSide():
+		return h.Twin != 0
+	}
+	return false
+}
+
+// keyOf names the call that a half belongs to.
+func keyOf(h *span.Half) key {
+	if h.Kind.CalleeSide() {
+		return key{h.Trace, h.Twin}
+	}
+	return key{h.Trace, h.Span}
+}
+
+// Add takes a half, which the Pairer and then the call own from here on. now is in ns of the Unix epoch and does not
+// step back from call to call.
+func (p *Pairer) Add(h *span.Half, now int64) {
+	if !Waits(h) {
+		p.emit(single(h, ""))
+		return
+	}
+	k := keyOf(h)
+	s := p.slots[k]
+	if s == nil {
+		p.wait(p.open(k, now), h)
+		return
+	}
+	if twin := s.take(h); twin != nil {
+		p.held--
+		p.join(s, h, twin)
+		return
+	}
+	if s.producer != nil && h.Kind.CalleeSide() {
+		p.emit(span.Join(nil, h, s.producer.App))
+		return
+	}
+	p.wait(s, h)
+}
+
+func (p *Pairer) open(k key, now int64) *slot {
+	var s *slot
+	if n := len(p.free); n > 0 {
+		s, p.free = p.free[n-1], p.free[:n-1]
+	} else {
+		s = new(slot)
+	}
+	s.key, s.deadline, s.live, s.producer = k, now+p.window, true, nil
+	s.waiting = s.room[:0]
+	p.slots[k] = s
+	p.queue = append(p.queue, s)
+	return s
+}
+
+func (p *Pairer) wait(s *slot, h *span.Half) {
+	s.waiting = append(s.waiting, h)
+	p.held++
+}
+
+func (p *Pairer) join(s *slot, h, twin *span.Half) {
+	client, server := h, twin
+	if h.Kind.CalleeSide() {
+		client, server = twin, h
+	}
+	p.emit(span.Join(client, server, ""))
+	if client.Kind == span.KindProducer {
+		s.producer = client
+		return // it stays for further deliveries until its deadline
+	}
+	if len(s.waiting) == 0 {
+		p.settle(s)
+	}
+}
+
+// settle ends a slot. It is used again only when the queue has passed it.
+func (p *Pairer) settle(s *slot) {
+	delete(p.slots, s.key)
+	s.live, s.producer = false, nil
+	clear(s.waiting)
+}
+
+// take gives the best waiting half of the other side and removes it from the slot.
+func (s *slot) take(h *span.Half) *span.Half {
+	best, bestScore := -1, -1
+	for i, w := range s.waiting {
+		if w.Kind.CalleeSide() == h.Kind.CalleeSide() {
+			continue
+		}
+		client, server := h, w
+		if h.Kind.CalleeSide() {
+			client, server = w, h
+		}
+		if score := Score(client, server); score > bestScore {
+			best, bestScore = i, score
+		}
+	}
+	if best < 0 {
+		return nil
+	}
+	twin := s.waiting[best]
+	s.waiting = append(s.waiting[:best], s.waiting[best+1:]...)
+	return twin
+}
+
+// Score says how well two halves with fitting ids fit otherwise: 4 for the peer's address or app, 1 for containment in
+// time. It chooses among several candidates, where ids repeat because of retries.
+func Score(client, server *span.Half) int {
+	score := 0
+	if client.Peer != "" && client.Peer == server.App ||
+		client.PeerAddr != "" && client.PeerAddr == server.LocalAddr ||
+		client.LocalAddr != "" && client.LocalAddr == server.PeerAddr {
+		score += 4
+	}
+	if server.Start >= client.Start && (server.End() <= client.End() || server.Kind == span.KindConsumer) {
+		score++
+	}
+	return score
+}
+
+// single makes the call of a half that stays alone.
+func single(h *span.Half, peer string) span.Call {
+	if h.Kind.CalleeSide() {
+		return span.Join(nil, h, peer)
+	}
+	return span.Join(h, nil, "")
+}
+
+// Expire lets go what has waited for its window.
+func (p *Pairer) Expire(now int64) { p.release(now) }
+
+// Flush lets go all that waits, because the range is cut or memory is short.
+func (p *Pairer) Flush() { p.release(1<<63 - 1) }
+
+func (p *Pairer) release(now int64) {
+	n := 0
+	for _, s := range p.queue {
+		if s.live && s.deadline > now {
+			break
+		}
+		n++
+		if s.live {
+			p.held -= len(s.waiting)
+			peer := ""
+			if s.producer != nil {
+				peer = s.producer.App
+			}
+			for _, h := range s.waiting {
+				p.emit(single(h, peer))
+			}
+			p.settle(s)
+		}
+		s.waiting = nil
+		p.free = append(p.free, s)
+	}
+	if n > 0 {
+		rest := copy(p.queue, p.queue[n:])
+		clear(p.queue[rest:])
+		p.queue = p.queue[:rest]
+	}
+	const spare = 1 << 14
+	if len(p.free) > spare {
+		clear(p.free[spare:])
+		p.free = p.free[:spare]
+	}
+}
+
+// Held is the number of halves that wait.
+func (p *Pairer) Held() int { return p.held }
+
+// Waiting calls yield with every half that waits, as a one-sided call, in no order.
+func (p *Pairer) Waiting(yield func(span.Call) bool) {
+	for _, s := range p.slots {
+		for _, h := range s.waiting {
+			if !yield(single(h, "")) {
+				return
+			}
+		}
+	}
+}
+
+// WaitingOf is Waiting for one trace.
+func (p *Pairer) WaitingOf(t id.Trace, yield func(span.Call)) {
+	for k, s := range p.slots {
+		if k.trace != t {
+			continue
+		}
+		for _, h := range s.waiting {
+			yield(single(h, ""))
+		}
+	}
+}

@@ -1,0 +1,132 @@
+// Package rollup counts calls and stat lines per minute into roll-ups, the correctable truth that topology and
+// application pages read. A Counter belongs to one range: what it gives is that range's delta, and rows of one key add
+// up over all ranges. It does not store.
+package rollup
+
+import (
+	"github.com/twinspan/twinspan/internal/span"
+)
+
+// Other is the operation under which calls are counted once a range has too many rows.
+const Other = "(other)"
+
+// Counter counts for one range. It is for one goroutine at a time.
+type Counter struct {
+	rows map[span.RollupKey]*span.Rollup
+	max  int
+	// Overflowed is the number of calls counted under Other.
+	Overflowed uint64
+}
+
+// NewCounter makes a Counter that tells operations and instances apart up to maxRows rows.
+func NewCounter(maxRows int) *Counter {
+	return &Counter{rows: make(map[span.RollupKey]*span.Rollup), max: maxRows}
+}
+
+const minute = int64(60e9)
+
+// KeyOf gives the key that a call is counted by: it counts once, at its lead half's start.
+func KeyOf(c *span.Call) span.RollupKey {
+	k := span.RollupKey{
+		Minute: floor(c.Start(), minute), Type: c.Type, LoadTest: c.LoadTest(),
+		Caller: c.Caller, Callee: c.Callee, Operation: c.Operation(),
+	}
+	if c.Server != nil {
+		k.Instance = c.Server.Instance
+	}
+	return k
+}
+
+func floor(v, unit int64) int64 {
+	q := v / unit
+	if v%unit < 0 {
+		q--
+	}
+	return q
+}
+
+// Call counts a call once.
+func (c *Counter) Call(call *span.Call) {
+	r := c.row(KeyOf(call))
+	r.Calls++
+	if call.Failed() {
+		r.Errors++
+	}
+	r.Latency.Add(call.Duration())
+}
+
+// Counted is what was counted for a one-sided call and has to be taken back when its other half comes late.
+type Counted struct {
+	Key      span.RollupKey
+	Duration int64
+	Failed   bool
+}
+
+// Correct takes a count back and counts the call as it is now known.
+func (c *Counter) Correct(was, is Counted) {
+	r := c.row(was.Key)
+	r.Calls--
+	if was.Failed {
+		r.Errors--
+	}
+	r.Latency.AddN(was.Duration, ^uint64(0))
+	r = c.row(is.Key)
+	r.Calls++
+	if is.Failed {
+		r.Errors++
+	}
+	r.Latency.Add(is.Duration)
+}
+
+// Stat counts a stat line.
+func (c *Counter) Stat(s *span.Stat) {
+	k := span.RollupKey{
+		Minute: floor(s.Begin, minute), Source: span.SourceStats, Type: s.Type, LoadTest: s.LoadTest,
+		Operation: s.Operation, Instance: s.Instance,
+	}
+	if s.Kind.CallerSide() {
+		k.Side, k.Caller, k.Callee = span.KindClient, s.App, s.Peer
+	} else {
+		k.Side, k.Caller, k.Callee = span.KindServer, s.Peer, s.App
+	}
+	if s.Kind == span.KindInternal {
+		k.Side, k.Caller = span.KindInternal, s.App
+	}
+	r := c.row(k)
+	r.Calls += s.Count
+	r.Errors += s.Errors
+	if s.Latency != nil {
+		r.Latency.Merge(s.Latency)
+	} else {
+		r.Latency.Sum += s.TotalNanos
+	}
+}
+
+func (c *Counter) row(k span.RollupKey) *span.Rollup {
+	r := c.rows[k]
+	if r != nil {
+		return r
+	}
+	if len(c.rows) >= c.max {
+		c.Overflowed++
+		k.Operation, k.Instance = Other, ""
+		if r = c.rows[k]; r != nil {
+			return r
+		}
+	}
+	r = &span.Rollup{RollupKey: k}
+	c.rows[k] = r
+	return r
+}
+
+// Each calls yield with every row. The rows are the Counter's and must not be changed or kept while it goes on counting.
+func (c *Counter) Each(yield func(*span.Rollup) bool) {
+	for _, r := range c.rows {
+		if !yield(r) {
+			return
+		}
+	}
+}
+
+// Len is the number of rows.
+func (c *Counter) Len() int { return len(c.rows) }
