@@ -1,0 +1,17 @@
+module github.com/twinspan/twinspan/sdk/contrib/grpc
+
+go 1.26.0
+
+require (
+	github.com/twinspan/twinspan/sdk v0.0.0
+	google.golang.org/grpc v1.85.0
+)
+
+require (
+	golang.org/x/sys v0.48.0 // indirect
+	google.golang.org/genproto/googleapis/rpc v0.0.0-20260817212433-ac3dfec99bb1 // indirect
+	google.golang.org/protobuf v1.36.12 // indirect
+)
+
+// Until the first tag of the sdk: consumers of a checkout need the same line with their own path.
+replace github.com/twinspan/twinspan/sdk => ../..

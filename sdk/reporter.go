@@ -1,0 +1,288 @@
+package twinspan
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/twinspan/twinspan/sdk/internal/logfile"
+)
+
+// reporter is the one goroutine that formats and writes. Everything that it owns is reached through its channels only.
+type reporter struct {
+	tracer  *Tracer
+	queue   chan *Span
+	control chan request
+	stop    chan struct{} // closed by close
+	done    chan struct{} // closed when the goroutine is over
+	once    sync.Once
+	err     error
+
+	encoder encoder
+	files   [componentCount][2][2]*logfile.File // by component, digest or stat, normal or shadow
+	self    *logfile.File
+	line    []byte
+
+	statBegin    time.Time
+	reported     Counters // what the self log has been told
+	lastReport   time.Time
+	lastFailure  map[string]bool
+	failureNoted bool
+}
+
+type request struct {
+	stats bool
+	done  chan struct{}
+}
+
+// reportInterval is the least time between two notes in the self log about losses.
+const reportInterval = 10 * time.Second
+
+func newReporter(t *Tracer) *reporter {
+	r := &reporter{
+		tracer:    t,
+		queue:     make(chan *Span, t.config.QueueSize),
+		control:   make(chan request),
+		stop:      make(chan struct{}),
+		done:      make(chan struct{}),
+		encoder:   encoder{app: t.config.App, instance: t.config.Instance, format: t.config.Format},
+		statBegin: clock(),
+	}
+	self := r.fileConfig()
+	self.Roll = logfile.Daily // as SOFATracer's, whatever the others do
+	r.self = logfile.New(filepath.Join(t.config.LogDir, "tracer-self.log"), self)
+	go r.run()
+	return r
+}
+
+func (r *reporter) fileConfig() logfile.Config {
+	c := r.tracer.config
+	f := logfile.Config{Retention: c.Retention, MaxBytes: c.RollBytes, Keep: c.RollKeep}
+	switch c.Rolling {
+	case RollHourly:
+		f.Roll = logfile.Hourly
+	case RollSize:
+		f.Roll = logfile.Size
+	default:
+		f.Roll = logfile.Daily
+	}
+	return f
+}
+
+// report hands over a span whose line is to be written.
+func (r *reporter) report(s *Span) {
+	select {
+	case <-r.stop:
+		r.tracer.counters.dropped.Add(1)
+		return
+	default:
+	}
+	select {
+	case r.queue <- s:
+		return
+	default:
+	}
+	if r.tracer.config.QueuePolicy == DropWhenFull {
+		r.tracer.counters.dropped.Add(1)
+		return
+	}
+	select {
+	case r.queue <- s:
+	case <-r.stop:
+		r.tracer.counters.dropped.Add(1)
+	}
+}
+
+func (r *reporter) flush()      { r.ask(request{}) }
+func (r *reporter) flushStats() { r.ask(request{stats: true}) }
+
+func (r *reporter) ask(q request) {
+	q.done = make(chan struct{})
+	select {
+	case r.control <- q:
+		<-q.done
+	case <-r.done:
+	}
+}
+
+func (r *reporter) close() error {
+	r.once.Do(func() { close(r.stop) })
+	<-r.done
+	return r.err
+}
+
+func (r *reporter) run() {
+	defer close(r.done)
+	r.note("INFO", fmt.Sprintf(" twinspan: logs of %s (%s) are in %s", r.encoder.app, r.encoder.instance, r.tracer.config.LogDir))
+	stats := time.NewTicker(r.tracer.config.StatInterval)
+	defer stats.Stop()
+	flush := time.NewTimer(r.tracer.config.FlushInterval)
+	defer flush.Stop()
+	waiting := true // flush runs
+	for {
+		select {
+		case s := <-r.queue:
+			r.write(s)
+			if !waiting {
+				flush.Reset(r.tracer.config.FlushInterval)
+				waiting = true
+			}
+		case <-flush.C:
+			waiting = false
+			r.flushFiles()
+		case <-stats.C:
+			r.writeStats()
+		case q := <-r.control:
+			r.drain()
+			if q.stats {
+				r.writeStats()
+			}
+			r.flushFiles()
+			close(q.done)
+		case <-r.stop:
+			r.drain()
+			r.writeStats()
+			r.flushFiles()
+			r.reportLosses(clock(), true)
+			r.eachFile(func(f *logfile.File) { r.err = errors.Join(r.err, f.Close()) })
+			r.err = errors.Join(r.err, r.self.Close())
+			return
+		}
+	}
+}
+
+// drain writes what is in the queue now.
+func (r *reporter) drain() {
+	for range len(r.queue) {
+		r.write(<-r.queue)
+	}
+}
+
+func (r *reporter) write(s *Span) {
+	r.line = r.encoder.line(r.line[:0], s)
+	shadow := lookup(s.biz, markKey) == markLoadTest
+	r.append(r.file(s.component, false, shadow))
+}
+
+// append puts r.line into a file's buffer.
+func (r *reporter) append(f *logfile.File) {
+	r.outcome(f, f.Append(r.line, clock()))
+}
+
+// outcome counts what came of a file's write, and notes the first failure and the recovery.
+func (r *reporter) outcome(f *logfile.File, o logfile.Outcome) {
+	c := &r.tracer.counters
+	c.written.Add(uint64(o.Written))
+	c.lost.Add(uint64(o.Lost))
+	switch {
+	case o.Err != nil && !r.lastFailure[f.Path()]:
+		if r.lastFailure == nil {
+			r.lastFailure = make(map[string]bool)
+		}
+		r.lastFailure[f.Path()] = true
+		r.note("ERROR", fmt.Sprintf("twinspan: cannot write %s; its lines are lost until it can be written again: %v", f.Path(), o.Err))
+	case o.Err == nil && o.Written > 0 && r.lastFailure[f.Path()]:
+		delete(r.lastFailure, f.Path())
+		r.note("INFO", fmt.Sprintf(" twinspan: %s is written again", f.Path()))
+	}
+}
+
+func (r *reporter) writeStats() {
+	now := clock()
+	begin := r.statBegin
+	r.statBegin = now
+	for key, v := range r.tracer.stats.take() {
+		r.line = r.encoder.statLine(r.line[:0], &key, v, begin, now)
+		r.append(r.file(key.component, true, key.loadTest))
+	}
+	r.flushFiles()
+	r.reportLosses(now, false)
+}
+
+// file gives the file of a component, opened at its first line.
+func (r *reporter) file(c Component, stat, shadow bool) *logfile.File {
+	if c >= componentCount {
+		c = Biz
+	}
+	at := &r.files[c][index(stat)][index(shadow)]
+	if *at == nil {
+		dir, name := r.tracer.config.LogDir, c.String()+"-digest.log"
+		if stat {
+			name = c.String() + "-stat.log"
+		}
+		if shadow {
+			dir = filepath.Join(dir, "shadow")
+		}
+		*at = logfile.New(filepath.Join(dir, name), r.fileConfig())
+	}
+	return *at
+}
+
+func index(second bool) int {
+	if second {
+		return 1
+	}
+	return 0
+}
+
+func (r *reporter) eachFile(do func(*logfile.File)) {
+	for c := range r.files {
+		for _, pair := range r.files[c] {
+			for _, f := range pair {
+				if f != nil {
+					do(f)
+				}
+			}
+		}
+	}
+}
+
+func (r *reporter) flushFiles() {
+	now := clock()
+	r.eachFile(func(f *logfile.File) { r.outcome(f, f.Flush(now)) })
+}
+
+// reportLosses writes to the self log what was lost since it last did.
+func (r *reporter) reportLosses(now time.Time, last bool) {
+	if !last && now.Sub(r.lastReport) < reportInterval {
+		return
+	}
+	c, before := r.tracer.Counters(), r.reported
+	losses := []struct {
+		n    uint64
+		what string
+	}{
+		{c.QueueDropped - before.QueueDropped, "digest lines dropped because the queue was full: raise queue_size, lower sample_percentage, or set queue_policy to wait"},
+		{c.WriteLost - before.WriteLost, "lines lost because the disk did not take them"},
+		{c.StatOverflow - before.StatOverflow, "spans counted under the overflow key because there were too many stat keys: name operations with fewer different values, or raise stat_max_keys"},
+		{c.BaggageDropped - before.BaggageDropped, "baggage items dropped because they did not fit"},
+	}
+	for _, l := range losses {
+		if l.n > 0 {
+			r.note("WARN", fmt.Sprintf(" twinspan: %d %s", l.n, l.what))
+			r.lastReport = now
+		}
+	}
+	r.reported = c
+}
+
+// note writes a line to tracer-self.log, in SOFATracer's form. When the disk takes nothing, the first such line goes to
+// standard error: there is nowhere else to say it.
+func (r *reporter) note(level, text string) {
+	now := clock()
+	line := fmt.Appendf(nil, "%s[%s] %s\n", now.Format("2006-01-02 15:04:05.000"), level, text)
+	o := r.self.Append(line, now)
+	if o.Err == nil {
+		o = r.self.Flush(now)
+	}
+	if o.Err != nil && !r.failureNoted {
+		r.failureNoted = true
+		fmt.Fprintf(os.Stderr, "%s", line)
+	}
+	if o.Err == nil {
+		r.failureNoted = false
+	}
+}

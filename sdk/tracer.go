@@ -1,0 +1,223 @@
+package twinspan
+
+import (
+	"context"
+	"math/rand/v2"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/twinspan/twinspan/sdk/id"
+)
+
+// Tracer starts spans and writes their logs. Make one per process with New and end it with Close.
+type Tracer struct {
+	config    Config
+	generator *id.Generator
+	threshold uint64 // of a random 32-bit number below which a trace is sampled
+	stats     *statTable
+	reporter  *reporter
+	counters  counters
+}
+
+type counters struct {
+	spans          atomic.Uint64
+	dropped        atomic.Uint64
+	written        atomic.Uint64
+	lost           atomic.Uint64
+	statOverflow   atomic.Uint64
+	baggageDropped atomic.Uint64
+}
+
+// Counters say what became of the spans since the Tracer was made.
+type Counters struct {
+	Spans          uint64 // ended
+	Written        uint64 // lines written to disk, digest and stat
+	QueueDropped   uint64 // digest lines dropped because the queue was full or the Tracer closed
+	WriteLost      uint64 // lines lost because the disk did not take them
+	StatOverflow   uint64 // spans counted under an overflow key
+	BaggageDropped uint64 // baggage items that did not fit
+}
+
+// New makes a Tracer and starts its log writer. A log directory that cannot be written is no error: the application is
+// not to fail because of its logs. The Tracer says so on standard error, counts what is lost, and tries again.
+func New(c Config) (*Tracer, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	t := &Tracer{
+		config:    c,
+		generator: id.NewGenerator(id.GeneratorConfig{}),
+		threshold: uint64(c.SamplePercentage / 100 * (1 << 32)),
+		stats:     newStatTable(c.StatMaxKeys),
+	}
+	t.reporter = newReporter(t)
+	return t, nil
+}
+
+// Close writes out everything that has ended, with a last stat line of every key, and stops the writer. Spans that end
+// later are dropped. It gives the first error met while closing files; closing again does nothing.
+func (t *Tracer) Close() error {
+	if t == nil {
+		return nil
+	}
+	return t.reporter.close()
+}
+
+// Flush waits until everything that ended before is in the files.
+func (t *Tracer) Flush() {
+	if t != nil {
+		t.reporter.flush()
+	}
+}
+
+// FlushStats is Flush, and ends the running stat interval early.
+func (t *Tracer) FlushStats() {
+	if t != nil {
+		t.reporter.flushStats()
+	}
+}
+
+// App gives Config.App.
+func (t *Tracer) App() string {
+	if t == nil {
+		return ""
+	}
+	return t.config.App
+}
+
+// Counters gives what became of the spans so far.
+func (t *Tracer) Counters() Counters {
+	if t == nil {
+		return Counters{}
+	}
+	return Counters{
+		Spans:          t.counters.spans.Load(),
+		Written:        t.counters.written.Load(),
+		QueueDropped:   t.counters.dropped.Load(),
+		WriteLost:      t.counters.lost.Load(),
+		StatOverflow:   t.counters.statOverflow.Load(),
+		BaggageDropped: t.counters.baggageDropped.Load(),
+	}
+}
+
+// Start starts a span below the one that ctx carries, or as the root of a new trace, and gives a context that carries it.
+func (t *Tracer) Start(ctx context.Context, kind Kind, c Component, operation string) (context.Context, *Span) {
+	if t == nil {
+		return ctx, nil
+	}
+	return t.start(ctx, kind, c, operation, nil)
+}
+
+// StartFrom starts a span for what a carrier brought: the headers of a request, the properties of a message. Without a
+// valid trace context in it, it is Start.
+func (t *Tracer) StartFrom(ctx context.Context, carrier Carrier, kind Kind, c Component, operation string) (context.Context, *Span) {
+	if t == nil {
+		return ctx, nil
+	}
+	var r remote
+	t.extract(carrier, &r)
+	return t.start(ctx, kind, c, operation, &r)
+}
+
+func (t *Tracer) start(ctx context.Context, kind Kind, c Component, operation string, r *remote) (context.Context, *Span) {
+	s := &Span{tracer: t, kind: kind, component: c, operation: cut(operation, maxText), start: time.Now()}
+	s.ctx = spanContext{ctx, s}
+	s.tags = s.inline[:0]
+	switch parent := SpanFromContext(ctx); {
+	case r != nil && r.trace != (id.Trace{}):
+		s.below(r)
+	case parent != nil && parent.tracer != nil:
+		s.traceID, s.trace, s.state, s.random = parent.traceID, parent.trace, parent.state, parent.random
+		s.sampled = parent.sampled
+		s.biz, s.sys = parent.baggage()
+		s.parent8 = parent.id8
+		s.spanID = parent.nextChild()
+		s.id8 = id.SpanOf(s.spanID)
+	default:
+		s.traceID = t.generator.Next()
+		s.trace, _ = id.ParseTrace(s.traceID)
+		s.spanID = "0"
+		s.id8 = id.SpanOf(s.spanID)
+		s.sampled = t.sample()
+	}
+	if r != nil {
+		s.takeBaggage(r)
+	}
+	return &s.ctx, s
+}
+
+// maxSpanID is the length at which a dotted id is not continued but begun anew below its 8-byte form: recursion between
+// services would otherwise make ids, and with them headers, grow without end.
+const maxSpanID = 512
+
+// nextChild gives the dotted id of the next span started under s.
+func (s *Span) nextChild() string {
+	n := s.children.Add(1)
+	if len(s.spanID) > maxSpanID {
+		return foreignChild(s.id8)
+	}
+	var buf [64]byte
+	b := append(buf[:0], s.spanID...)
+	if s.kind.calls() {
+		b = append(b, ".0"...)
+	}
+	b = append(b, '.')
+	return string(strconv.AppendUint(b, uint64(n), 10))
+}
+
+// foreignChild gives a dotted id below a span of which only the 8-byte id is known, or whose children cannot be numbered.
+func foreignChild(parent id.Span) string { return withRandom(parent.String()) }
+
+func withRandom(prefix string) string {
+	var buf [64]byte
+	b := append(append(buf[:0], prefix...), '.')
+	return string(strconv.AppendUint(b, uint64(rand.Uint32N(1<<31)), 10))
+}
+
+// below makes s the child or the other half of a span in another process.
+func (s *Span) below(r *remote) {
+	s.traceID, s.trace, s.state, s.random = r.traceID, r.trace, r.state, r.random
+	s.sampled = r.sampled
+	if r.undecided {
+		s.sampled = s.tracer.sample()
+	}
+	s.parent8 = r.id8
+	if s.kind == Server || s.kind == Consumer {
+		s.twin8 = r.id8
+	}
+	switch {
+	case r.spanID == "" || len(r.spanID) > maxSpanID:
+		s.spanID = foreignChild(r.id8)
+	case s.kind == Server && s.tracer.config.ServerSpanID == SharedSpanID:
+		s.spanID = r.spanID
+		s.id8 = id.ServerSpanOf(s.spanID)
+		return
+	case s.kind == Server:
+		s.spanID = r.spanID + ".1"
+	default:
+		s.spanID = withRandom(r.spanID)
+	}
+	s.id8 = id.SpanOf(s.spanID)
+}
+
+func (s *Span) takeBaggage(r *remote) {
+	for _, p := range r.biz {
+		s.biz = s.tracer.addBaggage(s.biz, p.Key, p.Value, s.tracer.config.BizBaggageBytes)
+	}
+	for _, p := range r.sys {
+		s.sys = s.tracer.addBaggage(s.sys, p.Key, p.Value, s.tracer.config.SysBaggageBytes)
+	}
+}
+
+// sample decides about a trace that begins here.
+func (t *Tracer) sample() bool { return uint64(rand.Uint32()) < t.threshold }
+
+// finish counts an ended span and hands it to the writer. From here on s is only read.
+func (t *Tracer) finish(s *Span) {
+	t.counters.spans.Add(1)
+	t.stats.add(t, s)
+	if s.sampled {
+		t.reporter.report(s)
+	}
+}

@@ -1,0 +1,232 @@
+package twinspan
+
+import (
+	"strings"
+
+	"github.com/twinspan/twinspan/sdk/id"
+)
+
+// stateKey is the key of our tracestate member. Its value is "<dotted span id>:<8-byte span id in hex>"; it counts only
+// where the latter is traceparent's parent-id, so that a member that other tracers passed on is not taken for the parent.
+const stateKey = "twinspan"
+
+// Limits of W3C Trace Context and Baggage.
+const (
+	maxStateMembers = 32
+	maxStateValue   = 256
+	maxStateText    = 512
+	maxBaggageText  = 8192
+	maxBaggageItems = 64
+)
+
+const (
+	flagSampled = 1
+	flagRandom  = 2
+)
+
+// injectW3C writes traceparent, tracestate and baggage.
+func (s *Span) injectW3C(c Carrier, biz []Pair) {
+	var buf [maxStateText]byte
+	b := append(buf[:0], "00-"...)
+	b = s.trace.AppendHex(b)
+	b = append(b, '-')
+	b = s.id8.AppendHex(b)
+	flags := byte('0')
+	if s.sampled {
+		flags += flagSampled
+	}
+	if s.random {
+		flags += flagRandom
+	}
+	b = append(b, '-', '0', flags)
+	c.Set(keyTraceparent, string(b))
+
+	b = buf[:0]
+	if s.kind.calls() && len(s.spanID)+1+16 <= maxStateValue && isStateValue(s.spanID) {
+		b = append(b, stateKey+"="...)
+		b = append(b, s.spanID...)
+		b = append(b, ':')
+		b = s.id8.AppendHex(b)
+	}
+	if s.state != "" {
+		if len(b) > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, s.state...)
+	}
+	if len(b) > 0 {
+		c.Set(keyTracestate, string(b))
+	}
+	if len(biz) > 0 {
+		injectW3CBaggage(c, biz)
+	}
+}
+
+func injectW3CBaggage(c Carrier, biz []Pair) {
+	var b []byte
+	if before, _ := c.Get(keyBaggage); before != "" {
+		b = append(b, before...) // the application's own, or OpenTelemetry's
+	}
+	for _, p := range biz {
+		if !isToken(p.Key) {
+			continue // W3C has no way to write it
+		}
+		if len(b) > 0 {
+			b = append(b, ',')
+		}
+		b = append(append(b, p.Key...), '=')
+		for i := range len(p.Value) {
+			if v := p.Value[i]; v > ' ' && v < 0x7f && strings.IndexByte("\"%,;\\", v) < 0 {
+				b = append(b, v)
+			} else {
+				b = append(b, '%', upperHex[v>>4], upperHex[v&15])
+			}
+		}
+	}
+	if len(b) > 0 && len(b) <= maxBaggageText {
+		c.Set(keyBaggage, string(b))
+	}
+}
+
+// extractW3C reads traceparent and tracestate.
+func extractW3C(c Carrier, r *remote) {
+	parents := c.All(keyTraceparent)
+	if len(parents) != 1 {
+		return
+	}
+	trace, parent, flags, ok := parseTraceparent(strings.Trim(parents[0], " \t"))
+	if !ok {
+		return
+	}
+	r.trace, r.traceID, r.id8 = trace, trace.String(), parent
+	r.sampled, r.random = flags&flagSampled != 0, flags&flagRandom != 0
+	r.state, r.spanID = parseTracestate(c.All(keyTracestate), parent)
+
+	// SOFATracer's headers beside it, where they speak of the same trace and span, have the texts that W3C cannot carry.
+	traceID, spanID := sofaIDs(c)
+	if traceID == "" || spanID == "" {
+		return
+	}
+	if same, _ := id.ParseTrace(traceID); same != trace {
+		return
+	}
+	r.traceID = traceID
+	if r.spanID == "" && !isSpanHex(spanID) && id.SpanOf(spanID) == parent {
+		r.spanID = spanID
+	}
+}
+
+// parseTraceparent reads version "00", and of later versions what they have in common with it.
+func parseTraceparent(s string) (trace id.Trace, parent id.Span, flags byte, ok bool) {
+	const length = 55
+	if len(s) < length || s[2] != '-' || s[35] != '-' || s[52] != '-' {
+		return trace, 0, 0, false
+	}
+	version := s[:2]
+	if !isLowerHex(version) || version == "ff" || version == "00" && len(s) != length || len(s) > length && s[length] != '-' {
+		return trace, 0, 0, false
+	}
+	traceText, parentText, flagText := s[3:35], s[36:52], s[53:55]
+	if !isLowerHex(traceText) || !isLowerHex(parentText) || !isLowerHex(flagText) {
+		return trace, 0, 0, false
+	}
+	trace, _ = id.ParseTrace(traceText)
+	parent, _ = id.ParseSpan(parentText)
+	if trace.IsZero() || parent == 0 {
+		return trace, 0, 0, false
+	}
+	return trace, parent, unhex(flagText[0])<<4 | unhex(flagText[1]), true
+}
+
+// parseTracestate gives the members of others as one text, and the dotted id of our member if that is parent's. A list
+// that breaks W3C's rules is dropped whole.
+func parseTracestate(headers []string, parent id.Span) (others, spanID string) {
+	members := 0
+	var kept []string
+	seen := make([]string, 0, 8)
+	for _, header := range headers {
+		for member := range strings.SplitSeq(header, ",") {
+			member = strings.Trim(member, " \t")
+			if member == "" {
+				continue
+			}
+			key, value, ok := strings.Cut(member, "=")
+			if members++; !ok || members > maxStateMembers || !isStateKey(key) || len(value) > maxStateValue || !isStateValue(value) {
+				return "", ""
+			}
+			for _, k := range seen {
+				if k == key {
+					return "", ""
+				}
+			}
+			seen = append(seen, key)
+			if key != stateKey {
+				kept = append(kept, member)
+				continue
+			}
+			dotted, hex, _ := strings.Cut(value, ":")
+			if span, ok := id.ParseSpan(hex); ok && len(hex) == 16 && span == parent && id.SpanOf(dotted) == parent && !isSpanHex(dotted) {
+				spanID = dotted
+			}
+		}
+	}
+	// Our own member goes in front; W3C drops from the right what is too much, longer members first.
+	if len(kept) >= maxStateMembers {
+		kept = kept[:maxStateMembers-1]
+	}
+	others = strings.Join(kept, ",")
+	for len(others) > maxStateText && len(kept) > 0 {
+		kept = kept[:len(kept)-1]
+		others = strings.Join(kept, ",")
+	}
+	return others, spanID
+}
+
+// isStateKey says whether s is a key of tracestate, by Level 2: lower-case letters, digits, "_-*/", "@", beginning with a
+// letter or digit.
+func isStateKey(s string) bool {
+	if s == "" || len(s) > 256 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' {
+			continue
+		}
+		if i == 0 || strings.IndexByte("_-*/@", c) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func isStateValue(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == ',' || c == '=' {
+			return false
+		}
+	}
+	return s != "" && s[len(s)-1] != ' '
+}
+
+// extractW3CBaggage reads the baggage headers. Properties of items are not kept.
+func extractW3CBaggage(c Carrier, r *remote) {
+	items := 0
+	for _, header := range c.All(keyBaggage) {
+		if len(header) > maxBaggageText {
+			continue
+		}
+		for member := range strings.SplitSeq(header, ",") {
+			pair, _, _ := strings.Cut(member, ";")
+			key, value, ok := strings.Cut(pair, "=")
+			key, value = strings.Trim(key, " \t"), strings.Trim(value, " \t")
+			if !ok || !isToken(key) {
+				continue
+			}
+			if items++; items > maxBaggageItems {
+				return
+			}
+			r.biz = append(r.biz, Pair{key, unescapePercent(value, false)})
+		}
+	}
+}
