@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/klauspost/compress/s2"
 
 	"github.com/twinspan/twinspan/internal/bus/wal"
 	"github.com/twinspan/twinspan/internal/wire"
@@ -60,8 +57,8 @@ type Writer struct {
 
 // encoder is what one call of Write needs and the next can use again.
 type encoder struct {
-	wire        *wire.Encoder
-	plain, body []byte
+	wire *wire.Encoder
+	body []byte
 }
 
 // NewWriter makes a Writer. recent holds the requests of before a restart that are still remembered.
@@ -112,11 +109,7 @@ func (w *Writer) append(ctx context.Context, req *Request, now int64) error {
 	rec := &wire.Record{RequestHash: req.Hash, Progress: req.Progress, Batch: req.Batch}
 	e := w.encoders.Get().(*encoder)
 	defer w.encoders.Put(e)
-	e.plain = e.wire.AppendRecord(e.plain[:0], rec)
-	if len(e.plain) > math.MaxInt32 {
-		return ErrTooLarge
-	}
-	e.body = s2.Encode(e.body[:cap(e.body)], e.plain)
+	e.body = e.wire.PackRecord(e.body, rec)
 	records := []wal.Record{{Received: now, Data: e.body}}
 	return w.log.AppendFunc(ctx, records, func(offsets []int64) {
 		if req.Hash != 0 {
@@ -140,17 +133,4 @@ func (w *Writer) refuse(req *Request, err error) error {
 	}
 	w.metrics.Refused.WithLabelValues(reason).Add(float64(len(req.Batch.Halves)))
 	return err
-}
-
-// Decode reads what Write put into the log.
-func Decode(data []byte) (*wire.Record, error) {
-	plain, err := s2.Decode(nil, data)
-	if err != nil {
-		return nil, fmt.Errorf("decompress a log record: %w", err)
-	}
-	rec, err := wire.DecodeRecord(plain)
-	if err != nil {
-		return nil, fmt.Errorf("read a log record: %w", err)
-	}
-	return &rec, nil
 }

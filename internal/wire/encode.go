@@ -17,6 +17,7 @@ type Encoder struct {
 	body      []byte
 	half      []byte
 	part      []byte
+	plain     []byte
 }
 
 // NewEncoder makes an Encoder.

@@ -1,6 +1,12 @@
 package wire
 
-import "github.com/twinspan/twinspan/internal/span"
+import (
+	"fmt"
+
+	"github.com/klauspost/compress/s2"
+
+	"github.com/twinspan/twinspan/internal/span"
+)
 
 // Progress says up to which offset a file of an agent is taken.
 type Progress struct {
@@ -21,6 +27,22 @@ func (e *Encoder) AppendRecord(b []byte, r *Record) []byte {
 	b = span.AppendFixed64Field(b, 1, r.RequestHash)
 	b = appendProgress(b, 2, r.Progress)
 	return appendMessage(b, 3, func(b []byte) []byte { return e.AppendBatch(b, &r.Batch, nil) })
+}
+
+// PackRecord gives r as it stands in the log: a Record message as one S2 block. It uses the memory of dst if that is
+// enough.
+func (e *Encoder) PackRecord(dst []byte, r *Record) []byte {
+	e.plain = e.AppendRecord(e.plain[:0], r)
+	return s2.Encode(dst[:cap(dst)], e.plain)
+}
+
+// UnpackRecord reads what PackRecord gave. The record has memory of its own.
+func UnpackRecord(packed []byte) (Record, error) {
+	plain, err := s2.Decode(nil, packed)
+	if err != nil {
+		return Record{}, fmt.Errorf("%w: decompress a log record: %w", ErrMalformed, err)
+	}
+	return DecodeRecord(plain)
 }
 
 // DecodeRecord reads a Record message. What it gives aliases m.

@@ -1,0 +1,221 @@
+// Package collect consumes the durable log: each partition pairs its halves into calls, counts them into roll-ups, and
+// cuts what it has into ranges that go to the span store. What is not cut yet is searchable in memory through the store's
+// contract. After a crash, the log is replayed from the first range that is not done.
+//
+// A trace belongs to one partition, and a partition to one goroutine; its state is guarded by one lock, which readers take
+// shared. Lock order: a partition's lock is a leaf, nothing else is locked under it.
+package collect
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/bus/wal"
+	"github.com/twinspan/twinspan/internal/store"
+	"github.com/twinspan/twinspan/internal/wire"
+)
+
+// Collector consumes one log into one store.
+type Collector struct {
+	cfg     Config
+	log     *wal.Log
+	store   *store.Store
+	logger  *slog.Logger
+	metrics *Metrics
+	parts   []*partition
+
+	stop    chan struct{}
+	running sync.WaitGroup
+
+	truncating sync.Mutex
+}
+
+// Recovered is what a restart found out about requests that were taken before it.
+type Recovered struct {
+	// Progress is, by file of an agent, the offset up to which it is on disk.
+	Progress map[string]int64
+	// Requests holds the hashes of requests of the last LateWindow, oldest first, with the time of receipt.
+	Requests []RequestHash
+}
+
+// RequestHash is a request that was taken at a time in ns of the Unix epoch.
+type RequestHash struct {
+	Hash uint64
+	At   int64
+}
+
+// New makes a Collector of some partitions. The number must stay the same as long as log and store have data.
+func New(cfg Config, log *wal.Log, st *store.Store, partitions int, logger *slog.Logger, m *Metrics) *Collector {
+	c := &Collector{cfg: cfg, log: log, store: st, logger: logger, metrics: m, stop: make(chan struct{})}
+	for i := range partitions {
+		c.parts = append(c.parts, newPartition(c, uint16(i), partitions))
+	}
+	return c
+}
+
+// Start recovers what the store and the log hold and starts the partitions. After it, and not before, Hand may be called.
+func (c *Collector) Start(ctx context.Context) (*Recovered, error) {
+	done, err := c.store.LastDone(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask the store which ranges are done: %w", err)
+	}
+	rec := &Recovered{Progress: make(map[string]int64)}
+	if err := c.loadStates(ctx, rec); err != nil {
+		return nil, err
+	}
+	from := c.log.Next()
+	for _, p := range c.parts {
+		first := max(done[p.id], c.log.First())
+		p.begin(first)
+		from = min(from, first)
+	}
+	for _, p := range c.parts {
+		c.running.Add(2)
+		go p.run()
+		go p.write()
+	}
+	if err := c.replay(ctx, from, rec); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return rec, nil
+}
+
+// loadStates reads what done ranges left for the time behind them: progress of agents' files over the whole retention,
+// request hashes and late halves of the last LateWindow.
+func (c *Collector) loadStates(ctx context.Context, rec *Recovered) error {
+	recent := time.Now().Add(-c.cfg.LateWindow).UnixNano()
+	var bad error
+	err := c.store.States(ctx, 0, func(id store.RangeID, _ int64, b []byte) bool {
+		s, err := decodeState(b)
+		if err != nil {
+			bad = fmt.Errorf("read the state of range %v: %w", id, err)
+			return false
+		}
+		for _, p := range s.progress {
+			rec.Progress[p.File] = max(rec.Progress[p.File], p.To)
+		}
+		for _, r := range s.requests {
+			if r.At >= recent {
+				rec.Requests = append(rec.Requests, r)
+			}
+		}
+		if int(id.Partition) < len(c.parts) && s.cut >= recent {
+			c.parts[id.Partition].late.restore(s.late, s.cut)
+		}
+		return true
+	})
+	if bad != nil {
+		return bad
+	}
+	if err != nil {
+		return fmt.Errorf("read the states of the store's ranges: %w", err)
+	}
+	return nil
+}
+
+// replay hands the log's records from an offset on to the partitions, which leave out what their done ranges hold.
+func (c *Collector) replay(ctx context.Context, from int64, rec *Recovered) error {
+	records := 0
+	err := c.log.Read(ctx, from, func(e wal.Entry) error {
+		r, err := wire.UnpackRecord(e.Data)
+		if err != nil {
+			return fmt.Errorf("log record at offset %d: %w", e.Offset, err)
+		}
+		for i := range r.Batch.Halves {
+			r.Batch.Halves[i].Received = e.Received
+		}
+		for _, p := range r.Progress {
+			rec.Progress[p.File] = max(rec.Progress[p.File], p.To)
+		}
+		if r.RequestHash != 0 {
+			rec.Requests = append(rec.Requests, RequestHash{r.RequestHash, e.Received})
+		}
+		records++
+		c.Hand(e.Offset, e.Received, &r)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("replay the log from offset %d: %w", from, err)
+	}
+	if records > 0 {
+		c.logger.Info("replayed the log", "records", records, "from", from)
+	}
+	return nil
+}
+
+// Hand takes a durable record; see ingest.Hand. It blocks while partitions are behind.
+func (c *Collector) Hand(offset, received int64, rec *wire.Record) {
+	it := item{offset: offset, received: received, rec: rec}
+	for _, p := range c.parts {
+		select {
+		case p.in <- it:
+		case <-c.stop:
+			return
+		}
+	}
+}
+
+// Cut cuts every partition's range now and waits until what was cut is in the store. It is for a clean stop and for tests.
+func (c *Collector) Cut(ctx context.Context) error {
+	for _, p := range c.parts {
+		answer := make(chan struct{})
+		select {
+		case p.cutNow <- answer:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-c.stop:
+			return context.Canceled
+		}
+		select {
+		case <-answer:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-c.stop:
+			return context.Canceled
+		}
+	}
+	return nil
+}
+
+// Close stops at once. What is not in the store yet is in the log and comes back with the next Start.
+func (c *Collector) Close() {
+	select {
+	case <-c.stop:
+	default:
+		close(c.stop)
+	}
+	c.running.Wait()
+}
+
+// truncate deletes the part of the log that all partitions have in the store.
+func (c *Collector) truncate() {
+	c.truncating.Lock()
+	defer c.truncating.Unlock()
+	least := int64(1<<63 - 1)
+	for _, p := range c.parts {
+		least = min(least, p.done.Load())
+	}
+	if err := c.log.TruncateBefore(least); err != nil {
+		c.logger.Warn("cannot delete old segments of the log, trying again with the next range", "error", err)
+	}
+}
+
+// mergeProgress keeps the latest offset of each file.
+func mergeProgress(into map[string]int64, list []wire.Progress) {
+	for _, p := range list {
+		into[p.File] = max(into[p.File], p.To)
+	}
+}
+
+func progressList(m map[string]int64) []wire.Progress {
+	list := make([]wire.Progress, 0, len(m))
+	for file, to := range maps.All(m) {
+		list = append(list, wire.Progress{File: file, To: to})
+	}
+	return list
+}

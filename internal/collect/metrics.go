@@ -1,0 +1,38 @@
+package collect
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Metrics counts what becomes of halves.
+type Metrics struct {
+	// Calls is by form: joined, one_sided, single (can have no other half).
+	Calls *prometheus.CounterVec
+	// Duplicates is by reason: resent, route.
+	Duplicates                       *prometheus.CounterVec
+	Late, Early, Stored, WriteErrors prometheus.Counter
+	RangeSeconds                     prometheus.Histogram
+}
+
+// NewMetrics makes the counters, which the caller registers.
+func NewMetrics() *Metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	return &Metrics{
+		Calls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "twinspan_collect_calls_total", Help: "Calls made of halves, by form: joined, one_sided, single."}, []string{"form"}),
+		Duplicates: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "twinspan_collect_duplicate_halves_total", Help: "Halves that had come before, resent or on another route."}, []string{"reason"}),
+		Late:        counter("twinspan_collect_late_halves_total", "Halves that came after their call had been counted one-sided."),
+		Early:       counter("twinspan_collect_early_halves_total", "Halves let go before their window was over because too many waited."),
+		Stored:      counter("twinspan_collect_stored_calls_total", "Calls in ranges that are done in the span store."),
+		WriteErrors: counter("twinspan_collect_range_write_errors_total", "Attempts to write a range that failed and are tried again."),
+		RangeSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "twinspan_collect_range_write_seconds", Help: "Time to write one range to the span store.",
+			Buckets: prometheus.ExponentialBuckets(0.01, 2, 12)}),
+	}
+}
+
+// Register registers all of them.
+func (m *Metrics) Register(r prometheus.Registerer) {
+	r.MustRegister(m.Calls, m.Duplicates, m.Late, m.Early, m.Stored, m.WriteErrors, m.RangeSeconds)
+}

@@ -1,0 +1,313 @@
+package collect
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/pair"
+	"github.com/twinspan/twinspan/internal/rollup"
+	"github.com/twinspan/twinspan/internal/span"
+	"github.com/twinspan/twinspan/internal/store"
+	"github.com/twinspan/twinspan/internal/wire"
+	"github.com/twinspan/twinspan/sdk/id"
+)
+
+// item is one durable record on its way to the partitions, each of which takes the traces that are its own.
+type item struct {
+	offset, received int64
+	rec              *wire.Record
+}
+
+// queued bounds the records that wait for a partition.
+const queued = 64
+
+// partition pairs and counts the traces of one partition, in its own goroutine, and has a second goroutine that writes
+// cut ranges.
+type partition struct {
+	c      *Collector
+	id     uint16
+	of     uint64
+	in     chan item
+	cutNow chan chan struct{}
+	// writing hands a cut range over; it has no buffer, so at most one range waits in memory beside the open one.
+	writing chan *openRange
+	written chan *openRange
+	// done is the offset up to which the store has everything.
+	done atomic.Int64
+
+	// mu guards what follows: the partition's goroutine writes, readers take it shared.
+	mu      sync.RWMutex
+	pairer  *pair.Pairer
+	open    *openRange
+	closing *openRange
+
+	// Owned by the partition's goroutine.
+	late *lateTable
+	seen *seenTable
+	next int64
+	now  int64
+}
+
+func newPartition(c *Collector, n uint16, of int) *partition {
+	p := &partition{
+		c: c, id: n, of: uint64(of), in: make(chan item, queued), cutNow: make(chan chan struct{}),
+		writing: make(chan *openRange), written: make(chan *openRange, 1),
+		late: newLateTable(c.cfg.LateWindow.Nanoseconds()), seen: newSeenTable(c.cfg.Window.Nanoseconds()),
+	}
+	p.pairer = pair.New(c.cfg.Window.Nanoseconds(), p.emit)
+	return p
+}
+
+// begin sets the offset behind which this partition takes records.
+func (p *partition) begin(offset int64) {
+	p.next = offset
+	p.done.Store(offset)
+	p.open = newOpenRange(p.id, offset, p.c.cfg.MaxRollupRows)
+}
+
+// partitionOf says which of n partitions a trace belongs to. It is part of the log's contract: fnv-1a over the id's bytes.
+func partitionOf(t id.Trace, n uint64) uint64 {
+	h := uint64(0xcbf29ce484222325)
+	for _, b := range t {
+		h = (h ^ uint64(b)) * 0x100000001b3
+	}
+	return (h >> 32) % n
+}
+
+// tickEvery is how often windows and ages are looked at.
+const tickEvery = 250 * time.Millisecond
+
+func (p *partition) run() {
+	defer p.c.running.Done()
+	defer close(p.writing)
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case it := <-p.in:
+			p.take(it)
+		case <-tick.C:
+			p.tick(time.Now().UnixNano())
+		case r := <-p.written:
+			p.drop(r)
+		case answer := <-p.cutNow:
+			if p.drain() && p.cut() && p.settle() {
+				close(answer)
+			}
+		case <-p.c.stop:
+			return
+		}
+	}
+}
+
+// take is one record's way through the partition.
+func (p *partition) take(it item) {
+	if it.offset < p.next {
+		return // a done range has it
+	}
+	p.mu.Lock()
+	p.now = max(p.now, it.received)
+	p.next = it.offset + 1
+	r := p.open
+	r.note(it, p.id == 0)
+	for i := range it.rec.Batch.Halves {
+		h := &it.rec.Batch.Halves[i]
+		if partitionOf(h.Trace, p.of) == uint64(p.id) {
+			p.half(h)
+		}
+	}
+	for i := range it.rec.Batch.Stats {
+		if s := &it.rec.Batch.Stats[i]; statPartition(s, p.of) == uint64(p.id) {
+			r.count.Stat(s)
+			r.bytes += statSize
+		}
+	}
+	if p.pairer.Held() > p.c.cfg.MaxWaiting/int(p.of) {
+		p.c.metrics.Early.Add(float64(p.pairer.Held()))
+		p.pairer.Flush()
+	}
+	full := r.bytes >= p.c.cfg.RangeBytes/int64(p.of)
+	p.mu.Unlock()
+	if full {
+		p.cut()
+	}
+}
+
+// statSize is about what a stat line costs in memory, if it makes a row of its own.
+const statSize = 512
+
+func statPartition(s *span.Stat, n uint64) uint64 {
+	var t id.Trace
+	copy(t[:], s.App)
+	return partitionOf(t, n)
+}
+
+func (p *partition) half(h *span.Half) {
+	p.open.bytes += int64(h.Size())
+	switch p.seen.add(h, p.now) {
+	case seenSame:
+		p.c.metrics.Duplicates.WithLabelValues("resent").Inc()
+		return
+	case seenOtherRoute:
+		// Stored, so that the reader merges the attributes of both, but not counted or paired again.
+		p.c.metrics.Duplicates.WithLabelValues("route").Inc()
+		p.open.add(alone(h, ""))
+		return
+	}
+	if pair.Waits(h) {
+		if was, ok := p.late.claim(h, p.now); ok {
+			p.correct(h, was)
+			return
+		}
+	}
+	p.pairer.Add(h, p.now)
+}
+
+// correct stores a half that comes after its other half was counted one-sided, and sets the count right. The reader joins
+// the two by id.
+func (p *partition) correct(h *span.Half, was *lateCall) {
+	p.c.metrics.Late.Inc()
+	if h.Kind.CallerSide() {
+		p.open.add(alone(h, ""))
+		is := rollup.Counted{Key: *was.key, Duration: h.Duration, Failed: was.failed || h.Status == span.StatusError}
+		is.Key.Caller, is.Key.Minute = h.App, h.Start/60e9
+		is.Key.LoadTest = is.Key.LoadTest || h.LoadTest
+		p.open.count.Correct(was.counted(), is)
+		return
+	}
+	call := alone(h, was.key.Caller)
+	p.open.add(call)
+	if was.joined { // a further delivery of a message
+		p.open.count.Call(&call)
+		return
+	}
+	is := was.counted()
+	is.Failed = is.Failed || h.Status == span.StatusError
+	is.Key.Callee, is.Key.Operation, is.Key.Instance = h.App, call.Operation(), h.Instance
+	is.Key.LoadTest = is.Key.LoadTest || h.LoadTest
+	p.open.count.Correct(was.counted(), is)
+}
+
+// alone makes the call of a half that has no other beside it.
+func alone(h *span.Half, peer string) span.Call {
+	if h.Kind.CalleeSide() {
+		return span.Join(nil, h, peer)
+	}
+	return span.Join(h, nil, "")
+}
+
+// emit takes a call from the pairer.
+func (p *partition) emit(call span.Call) {
+	p.open.add(call)
+	p.open.count.Call(&call)
+	p.late.remember(&call, p.now, p.open)
+	switch {
+	case call.Client != nil && call.Server != nil:
+		p.c.metrics.Calls.WithLabelValues("joined").Inc()
+	case pair.Waits(call.Lead()):
+		p.c.metrics.Calls.WithLabelValues("one_sided").Inc()
+	default:
+		p.c.metrics.Calls.WithLabelValues("single").Inc()
+	}
+}
+
+func (p *partition) tick(now int64) {
+	p.mu.Lock()
+	p.now = max(p.now, now)
+	p.pairer.Expire(p.now)
+	r := p.open
+	old := r.from != p.next && (p.now-r.received >= p.c.cfg.RangeAge.Nanoseconds() || store.DayOf(p.now) != store.DayOf(r.received))
+	p.mu.Unlock()
+	if old {
+		p.cut()
+	}
+}
+
+// cut ends the open range and hands it to the writer, waiting for the one before if that is still being written. It gives
+// false when the collector stops.
+func (p *partition) cut() bool {
+	if p.open.from == p.next {
+		return true
+	}
+	if !p.settle() {
+		return false
+	}
+	p.mu.Lock()
+	p.pairer.Flush()
+	r := p.open
+	r.to, r.cut = p.next, p.now
+	p.closing, p.open = r, newOpenRange(p.id, p.next, p.c.cfg.MaxRollupRows)
+	p.mu.Unlock()
+	select {
+	case p.writing <- r:
+		return true
+	case <-p.c.stop:
+		return false
+	}
+}
+
+// settle waits until no range is being written.
+func (p *partition) settle() bool {
+	for p.closing != nil {
+		select {
+		case r := <-p.written:
+			p.drop(r)
+		case <-p.c.stop:
+			return false
+		}
+	}
+	return true
+}
+
+// drain takes what was handed over before.
+func (p *partition) drain() bool {
+	for {
+		select {
+		case it := <-p.in:
+			p.take(it)
+		default:
+			return true
+		}
+	}
+}
+
+func (p *partition) drop(r *openRange) {
+	p.mu.Lock()
+	p.closing = nil
+	p.mu.Unlock()
+	p.done.Store(r.to)
+	p.c.truncate()
+}
+
+// retryAfter is the time between two tries to write a range that the store did not take.
+const retryAfter = 2 * time.Second
+
+// write is the goroutine that brings cut ranges into the store. It tries until it succeeds or the collector stops: the
+// log keeps what is not written.
+func (p *partition) write() {
+	defer p.c.running.Done()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	for r := range p.writing {
+		for {
+			begin := time.Now()
+			err := p.c.store.WriteRange(ctx, r.finish())
+			if err == nil {
+				p.c.metrics.RangeSeconds.Observe(time.Since(begin).Seconds())
+				p.c.metrics.Stored.Add(float64(len(r.calls)))
+				p.written <- r
+				break
+			}
+			p.c.metrics.WriteErrors.Inc()
+			p.c.logger.Error("cannot write a range to the span store; it stays in the log and is tried again",
+				"partition", r.partition, "from", r.from, "to", r.to, "error", err, "retry_after", retryAfter)
+			select {
+			case <-time.After(retryAfter):
+			case <-p.c.stop:
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package collect
+
+import (
+	"slices"
+
+	"github.com/twinspan/twinspan/internal/rollup"
+	"github.com/twinspan/twinspan/internal/span"
+	"github.com/twinspan/twinspan/internal/store"
+	"github.com/twinspan/twinspan/sdk/id"
+)
+
+// openRange is what a partition has made of the log's records since the last cut. The partition's lock guards it until it
+// is cut; from then on it is only read.
+type openRange struct {
+	partition uint16
+	from, to  int64
+	// received is the time of the first record, cut that of the cut, in ns of the Unix epoch.
+	received, cut int64
+	bytes         int64
+
+	calls []span.Call
+	// last and before are the trace index: last has the newest call of a trace, before the one before each call, as
+	// index+1.
+	last   map[id.Trace]int32
+	before []int32
+
+	count    *rollup.Counter
+	progress map[string]int64
+	requests []RequestHash
+	late     []lateRow
+}
+
+func newOpenRange(partition uint16, from int64, maxRows int) *openRange {
+	return &openRange{
+		partition: partition, from: from, last: make(map[id.Trace]int32), count: rollup.NewCounter(maxRows),
+		progress: make(map[string]int64),
+	}
+}
+
+// note takes what belongs to the record as a whole; only one partition keeps it.
+func (r *openRange) note(it item, keep bool) {
+	if r.received == 0 {
+		r.received = it.received
+	}
+	if !keep {
+		return
+	}
+	mergeProgress(r.progress, it.rec.Progress)
+	if it.rec.RequestHash != 0 {
+		r.requests = append(r.requests, RequestHash{it.rec.RequestHash, it.received})
+	}
+}
+
+func (r *openRange) add(c span.Call) {
+	t := c.Trace()
+	r.calls = append(r.calls, c)
+	r.before = append(r.before, r.last[t])
+	r.last[t] = int32(len(r.calls))
+}
+
+// trace calls yield with the range's calls of a trace.
+func (r *openRange) trace(t id.Trace, yield func(*span.Call) bool) bool {
+	for n := r.last[t]; n != 0; n = r.before[n-1] {
+		if !yield(&r.calls[n-1]) {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *openRange) id() store.RangeID { return store.RangeID{Partition: r.partition, From: r.from} }
+
+// finish gives the range as the store takes it. Readers go on reading r meanwhile, so the calls are copied.
+func (r *openRange) finish() *store.Range {
+	out := &store.Range{
+		ID: r.id(), To: r.to, Received: r.received, Calls: slices.Clone(r.calls),
+		Rollups: make([]span.Rollup, 0, r.count.Len()),
+	}
+	r.count.Each(func(row *span.Rollup) bool {
+		out.Rollups = append(out.Rollups, *row)
+		return true
+	})
+	s := state{cut: r.cut, progress: progressList(r.progress), requests: r.requests, late: r.late}
+	out.State = s.append(nil)
+	return out
+}

@@ -1,0 +1,116 @@
+package collect
+
+import (
+	"context"
+	"slices"
+
+	"github.com/twinspan/twinspan/internal/span"
+	"github.com/twinspan/twinspan/internal/store"
+	"github.com/twinspan/twinspan/sdk/id"
+)
+
+var _ store.Reader = (*Collector)(nil)
+
+// ranges gives the partition's ranges that are not in the store. The caller holds the lock.
+func (p *partition) ranges() []*openRange {
+	if p.closing != nil {
+		return []*openRange{p.closing, p.open}
+	}
+	return []*openRange{p.open}
+}
+
+// Trace implements store.Reader for what is in memory, halves that wait for their other half included.
+func (c *Collector) Trace(_ context.Context, t id.Trace, limit int) (calls []span.Call, truncated bool, err error) {
+	p := c.parts[partitionOf(t, uint64(len(c.parts)))]
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	take := func(call *span.Call) bool {
+		if limit > 0 && len(calls) >= limit {
+			truncated = true
+			return false
+		}
+		calls = append(calls, *call)
+		return true
+	}
+	for _, r := range p.ranges() {
+		r.trace(t, take)
+	}
+	p.pairer.WaitingOf(t, func(call span.Call) { take(&call) })
+	return calls, truncated, nil
+}
+
+// Search implements store.Reader for what is in memory. It collects what matches before it yields, so that partitions
+// are held up only while they are scanned.
+func (c *Collector) Search(ctx context.Context, q *store.Query, yield func(span.Call) bool) error {
+	var found []span.Call
+	for _, p := range c.parts {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		found = p.search(q, found)
+	}
+	slices.SortFunc(found, func(a, b span.Call) int { return store.Compare(&a, &b) })
+	for _, call := range found {
+		if !yield(call) {
+			return nil
+		}
+	}
+	return nil
+}
+
+func (p *partition) search(q *store.Query, found []span.Call) []span.Call {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, r := range p.ranges() {
+		for i := range r.calls {
+			if q.Match(&r.calls[i]) {
+				found = append(found, r.calls[i])
+			}
+		}
+	}
+	p.pairer.Waiting(func(call span.Call) bool {
+		if q.Match(&call) {
+			found = append(found, call)
+		}
+		return true
+	})
+	return found
+}
+
+// Rollups implements store.Reader for what is in memory.
+func (c *Collector) Rollups(_ context.Context, from, to int64, yield func(*span.Rollup) bool) error {
+	for _, p := range c.parts {
+		if !p.rollups(from, to, yield) {
+			break
+		}
+	}
+	return nil
+}
+
+func (p *partition) rollups(from, to int64, yield func(*span.Rollup) bool) (more bool) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	more = true
+	for _, r := range p.ranges() {
+		r.count.Each(func(row *span.Rollup) bool {
+			if row.Minute >= from && row.Minute < to {
+				more = yield(row)
+			}
+			return more
+		})
+	}
+	return more
+}
+
+// Open counts what is in memory: calls of ranges that are not in the store yet, and halves that wait.
+func (c *Collector) Open() (calls, waiting int) {
+	for _, p := range c.parts {
+		p.mu.RLock()
+		for _, r := range p.ranges() {
+			calls += len(r.calls)
+		}
+		waiting += p.pairer.Held()
+		p.mu.RUnlock()
+	}
+	return calls, waiting
+}
