@@ -1,0 +1,134 @@
+package ingest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// ErrEncoding says that a request's Content-Encoding is not one that Bodies reads.
+var ErrEncoding = errors.New("content encoding not supported")
+
+// Encodings are the content encodings that Bodies reads, as an Accept-Encoding header has them.
+const Encodings = "gzip, zstd, identity"
+
+// Bodies reads the bodies of HTTP requests whole, unpacks them, and bounds them by size both packed and unpacked. It is
+// safe for concurrent use.
+type Bodies struct {
+	limit int64
+	gzips sync.Pool
+	zstd  *zstd.Decoder
+}
+
+// NewBodies bounds bodies to limit bytes.
+func NewBodies(limit int64) *Bodies {
+	// DecodeAll may be called by several callers at once, of which as many run as there are processors; it starts no
+	// goroutines.
+	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxMemory(uint64(limit)))
+	if err != nil {
+		panic("ingest: the options of the zstd decoder contradict each other: " + err.Error())
+	}
+	return &Bodies{limit: limit, zstd: d}
+}
+
+// Read gives the body of r, unpacked; the caller owns it. Errors are ErrTooLarge, ErrEncoding, ErrInvalid (all wrapped) or
+// the connection's.
+func (b *Bodies) Read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.ContentLength > b.limit {
+		return nil, fmt.Errorf("%w: the body has %d bytes, the limit is %d", ErrTooLarge, r.ContentLength, b.limit)
+	}
+	raw := http.MaxBytesReader(w, r.Body, b.limit)
+	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
+	case "", "identity":
+		return b.all(raw, r.ContentLength)
+	case "gzip", "x-gzip":
+		return b.gunzip(raw)
+	case "zstd":
+		packed, err := b.all(raw, r.ContentLength)
+		if err != nil {
+			return nil, err
+		}
+		return b.unzstd(packed)
+	default:
+		return nil, fmt.Errorf("%w: the body is packed with %q, send one of %s", ErrEncoding, encoding, Encodings)
+	}
+}
+
+// firstRead bounds the memory given on the word of a Content-Length.
+const firstRead = 1 << 20
+
+// all reads r to its end; size is the expected size or below 0.
+func (b *Bodies) all(r io.Reader, size int64) ([]byte, error) {
+	// One byte more lets the last Read see the end without growing the buffer.
+	body := make([]byte, 0, max(512, min(size, firstRead)+1))
+	for {
+		n, err := r.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case int64(len(body)) > b.limit:
+			return nil, fmt.Errorf("%w: the body has more than %d bytes", ErrTooLarge, b.limit)
+		case errors.Is(err, io.EOF):
+			return body, nil
+		case err != nil:
+			return nil, b.failed(err)
+		}
+		if len(body) == cap(body) {
+			body = append(body, 0)[:len(body)]
+		}
+	}
+}
+
+func (b *Bodies) failed(err error) error {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return fmt.Errorf("%w: the body has more than %d bytes", ErrTooLarge, b.limit)
+	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), isCorrupt(err):
+		return fmt.Errorf("%w: unpack the body by gzip: %w", ErrInvalid, err)
+	}
+	return fmt.Errorf("read the body: %w", err)
+}
+
+// isCorrupt says that a body that ends early or does not inflate is at fault, not the connection.
+func isCorrupt(err error) bool {
+	return errors.Is(err, io.ErrUnexpectedEOF) || strings.HasPrefix(err.Error(), "flate:")
+}
+
+func (b *Bodies) gunzip(r io.Reader) ([]byte, error) {
+	z, ok := b.gzips.Get().(*gzip.Reader)
+	if !ok {
+		z = new(gzip.Reader)
+	}
+	defer func() {
+		_ = z.Reset(bytes.NewReader(nil)) // lets go of the request; that this is no gzip does not matter
+		b.gzips.Put(z)
+	}()
+	if err := z.Reset(r); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF // an empty body is no gzip
+		}
+		return nil, b.failed(err)
+	}
+	return b.all(z, -1)
+}
+
+func (b *Bodies) unzstd(packed []byte) ([]byte, error) {
+	body, err := b.zstd.DecodeAll(packed, nil)
+	switch {
+	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded):
+		return nil, fmt.Errorf("%w: the body unpacks to more than %d bytes", ErrTooLarge, b.limit)
+	case err != nil:
+		return nil, fmt.Errorf("%w: unpack the body by zstd: %w", ErrInvalid, err)
+	case int64(len(body)) > b.limit:
+		return nil, fmt.Errorf("%w: the body unpacks to more than %d bytes", ErrTooLarge, b.limit)
+	}
+	return body, nil
+}

@@ -1,0 +1,50 @@
+package ingest
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// ReceiverMetrics counts what the receivers answer. The receivers of all protocols share one.
+type ReceiverMetrics struct {
+	// Requests is by protocol ("otlp/http", "otlp/grpc", "zipkin") and outcome: "ok", "partial", "later", "too_large",
+	// "invalid", "unsupported", "cancelled".
+	Requests *prometheus.CounterVec
+	// Rejected counts spans that a request was taken without, by protocol and reason.
+	Rejected *prometheus.CounterVec
+	// Clamped counts spans that ended before they began and were given a duration of 0, by protocol.
+	Clamped *prometheus.CounterVec
+}
+
+// NewReceiverMetrics makes the counters, which the caller registers.
+func NewReceiverMetrics() *ReceiverMetrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	return &ReceiverMetrics{
+		Requests: counter("twinspan_receiver_requests_total", "Requests with spans, by how they were answered.",
+			"protocol", "outcome"),
+		Rejected: counter("twinspan_receiver_rejected_spans_total", "Spans that cannot be used, by reason.",
+			"protocol", "reason"),
+		Clamped: counter("twinspan_receiver_clamped_spans_total", "Spans that ended before they began.", "protocol"),
+	}
+}
+
+// Register registers all of them.
+func (m *ReceiverMetrics) Register(r prometheus.Registerer) {
+	r.MustRegister(m.Requests, m.Rejected, m.Clamped)
+}
+
+// Pace lets something happen at most once in a while, such as a sample of what is refused in the log. The zero value is
+// ready. It is safe for concurrent use.
+type Pace struct {
+	next atomic.Int64
+}
+
+// Allow says whether it is time again.
+func (p *Pace) Allow(now time.Time, every time.Duration) bool {
+	next := p.next.Load()
+	return now.UnixNano() >= next && p.next.CompareAndSwap(next, now.Add(every).UnixNano())
+}
