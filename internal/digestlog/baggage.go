@@ -1,0 +1,59 @@
+package digestlog
+
+import "strings"
+
+// validBaggage says whether s is baggage as SOFATracer writes it, `k=v&k=v&`: since `=` and `&` in keys and values are
+// escaped, each item has exactly one `=` and ends in `&`. Line breaks, quotes and commas may stand in it.
+func validBaggage(s string) bool {
+	for s != "" {
+		n := strings.IndexByte(s, '&')
+		if n < 0 {
+			return false
+		}
+		eq := strings.IndexByte(s[:n], '=')
+		if eq < 0 || strings.IndexByte(s[eq+1:n], '=') >= 0 {
+			return false
+		}
+		s = s[n+1:]
+	}
+	return true
+}
+
+// eachItem calls yield with every item of `k=v&k=v&`, unescaped.
+func eachItem(s string, yield func(key, val string)) {
+	for s != "" {
+		item, rest, _ := strings.Cut(s, "&")
+		if k, v, ok := strings.Cut(item, "="); ok {
+			yield(unescapeItem(k), unescapeItem(v))
+		}
+		s = rest
+	}
+}
+
+// unescapeItem undoes %26, %3D and %25.
+func unescapeItem(s string) string {
+	if strings.IndexByte(s, '%') < 0 {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+3 <= len(s) {
+			switch s[i+1 : i+3] {
+			case "26":
+				b.WriteByte('&')
+				i += 2
+				continue
+			case "3D":
+				b.WriteByte('=')
+				i += 2
+				continue
+			case "25":
+				b.WriteByte('%')
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}

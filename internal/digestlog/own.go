@@ -1,0 +1,93 @@
+package digestlog
+
+import (
+	"github.com/twinspan/twinspan/internal/span"
+)
+
+// ownField takes one of the fields that Twinspan adds to a digest line (docs/formats/digest-log.md); false for others.
+func (d *lineDecoder) ownField(h *span.Half, n *notes, p *span.Payload, f *field) bool {
+	switch f.key {
+	case "start.ns":
+		n.start = f.val
+	case "duration.ns":
+		n.duration = f.val
+	case "span.id8":
+		n.span8 = f.val
+	case "parent.id8":
+		n.parent8 = f.val
+	case "twin.id8":
+		n.twin8 = f.val
+	case "local.address":
+		h.LocalAddr = f.val
+	case "remote.address":
+		h.PeerAddr = f.val
+	case "remote.app":
+		h.Peer = f.val
+	case "instance":
+		h.Instance = f.val
+	case "operation":
+		h.Operation = f.val
+	case "status":
+		n.status = f.val
+	case "type":
+		n.typeName = f.val
+	case "attributes":
+		if f.form != formRaw {
+			return false
+		}
+		*p = d.attributes(*p, f.val)
+	case "events":
+		if f.form != formRaw {
+			return false
+		}
+		*p = d.events(*p, f.val)
+	default:
+		return false
+	}
+	return true
+}
+
+// attributes appends the members of a JSON object. Arrays and objects among them are kept as JSON text.
+func (d *lineDecoder) attributes(p span.Payload, object string) span.Payload {
+	fields, ok := scanObject(d.extra[:0], object, true)
+	d.extra = fields
+	if !ok {
+		return p.AppendAttr("attributes", span.String(object))
+	}
+	for i := range fields {
+		p = p.AppendAttr(fields[i].key, fields[i].value())
+	}
+	return p
+}
+
+// events appends the events of a JSON array of {"name","time.ns","attributes"}.
+func (d *lineDecoder) events(p span.Payload, array string) span.Payload {
+	for i := 1; i < len(array)-1; {
+		n := balanced(array[i:])
+		if array[i] != '{' || n == 0 {
+			return p.AppendAttr("events", span.String(array))
+		}
+		fields, ok := scanObject(nil, array[i:i+n], true)
+		if !ok {
+			return p.AppendAttr("events", span.String(array))
+		}
+		var at int64
+		var name string
+		var attrs span.Payload
+		for _, f := range fields {
+			switch f.key {
+			case "time.ns":
+				at, _ = parseInt(f.val)
+			case "name":
+				name = f.val
+			case "attributes":
+				attrs = d.attributes(attrs, f.val)
+			}
+		}
+		p = p.AppendEvent(at, name, attrs)
+		if i += n; i < len(array) && array[i] == ',' {
+			i++
+		}
+	}
+	return p
+}
