@@ -1,0 +1,69 @@
+# Twinspan. `make` alone lists what there is to do.
+SHELL      := /bin/bash
+GO         ?= go
+NPM        ?= npm
+VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS    := -s -w -X github.com/twinspan/twinspan/internal/app.version=$(VERSION)
+GOLANGCI   := v2.15.0
+# The server's packages whose goroutines share memory; sdk modules are added in test-race.
+CONCURRENT := ./internal/agent/... ./internal/app/... ./internal/bus/... ./internal/collect/... ./internal/ingest/... ./internal/query/... ./internal/store/...
+MODULES    := . sdk $(wildcard sdk/contrib/*) examples/payment
+export GOFLAGS ?= -buildvcs=false
+
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: console ## build bin/twinspan with the console inside
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/twinspan ./cmd/twinspan
+
+console: console/dist/index.html ## build the web console
+
+console/dist/index.html: console/package-lock.json $(shell find console/src console/index.html console/*.ts -type f 2>/dev/null)
+	cd console && $(NPM) ci --no-audit --no-fund --loglevel=error && $(NPM) run build
+
+demo: build ## run Twinspan and a traced payment system, until Ctrl-C
+	cd examples/payment && $(GO) build -trimpath -o ../../bin/payment .
+	bin/payment demo -twinspan bin/twinspan $(DEMOFLAGS)
+
+test: test-go test-console ## all tests that need no outside server
+
+test-go:
+	@set -e; for m in $(MODULES); do echo "== $$m"; (cd $$m && $(GO) vet ./... && $(GO) test ./...); done
+
+test-console: console
+	cd console && $(NPM) run lint && $(NPM) test
+
+test-race: ## the race detector on the concurrent parts
+	$(GO) test -race -short $(CONCURRENT)
+	@set -e; for m in sdk $(wildcard sdk/contrib/*); do echo "== $$m"; (cd $$m && $(GO) test -race -short ./...); done
+
+test-e2e: build ## the payment system end to end: every trace complete, every count exact
+	cd test/e2e && $(GO) test -count=1 -v ./...
+
+test-browser: build ## the console in headless Chromium, against a running demo
+	test/browser.sh
+
+lint: bin/golangci-lint-$(GOLANGCI) ## gofmt and golangci-lint
+	@set -e; for m in $(MODULES); do echo "== $$m"; (cd $$m && $(CURDIR)/bin/golangci-lint-$(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...); done
+
+bin/golangci-lint-$(GOLANGCI):
+	GOBIN=$(CURDIR)/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI)
+	mv bin/golangci-lint $@
+
+fuzz: ## every fuzz target for FUZZTIME (default 20s)
+	test/fuzz.sh
+
+ci: ## what CI runs: lint, tests, race detector, end to end, browser
+	test/install.sh
+	$(MAKE) lint
+	$(MAKE) test
+	$(MAKE) test-race
+	$(MAKE) test-e2e
+	$(MAKE) test-browser
+
+clean: ## remove what was built
+	rm -rf bin console/dist/assets console/dist/index.html console/node_modules .demo
+
+.PHONY: help build console demo test test-go test-console test-race test-e2e test-browser lint fuzz ci clean

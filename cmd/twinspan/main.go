@@ -1,0 +1,13 @@
+// Command twinspan is the whole of Twinspan in one binary: agent, collector, query and console. It only reads its
+// arguments here; internal/app does the rest.
+package main
+
+import (
+	"os"
+
+	"github.com/twinspan/twinspan/internal/app"
+)
+
+func main() {
+	os.Exit(app.Main(os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
+}
