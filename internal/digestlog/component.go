@@ -267,11 +267,50 @@ func components() map[string]*component {
 			twin: twinChild, system: "message", dest: "msg.channel",
 		},
 	}
+	list = append(list, ownComponents()...)
 	table := make(map[string]*component, len(list))
 	for _, c := range list {
 		table[c.name] = c
 	}
 	return table
+}
+
+// ownComponents are those that only Twinspan's tracer writes; docs/formats/digest-log.md has them all.
+func ownComponents() []*component {
+	rpc := []column{{name: "protocol"}, {name: "service"}, {name: "method"}, {name: "invoke.type"}}
+	message := []column{{name: "msg.id"}, {name: "msg.topic"}, {name: "broker"}}
+	sizes := []column{{name: "req.size.bytes", kind: colBytes}, {name: "resp.size.bytes", kind: colBytes}, {name: "error"}}
+	join := func(parts ...[]column) (all []column) {
+		for _, p := range parts {
+			all = append(all, p...)
+		}
+		return all
+	}
+	statRPC := []column{{name: "service"}, {name: "method"}}
+	return []*component{
+		{
+			name: "http-server", callee: true, typ: span.TypeHTTP, shape: shapeHTTP, rule: ruleHTTP, twin: twinShared,
+			columns: join([]column{{name: "request.url"}, {name: "method"}}, sizes), stat: statURL,
+		},
+		{
+			name: "grpc-client", typ: span.TypeRPC, shape: shapeRPC, rule: ruleCode,
+			columns: join(rpc, []column{{name: "remote.host"}, {name: "remote.port"}, {name: "local.host"}}, sizes), stat: statRPC,
+		},
+		{
+			name: "grpc-server", callee: true, typ: span.TypeRPC, shape: shapeRPC, rule: ruleCode, twin: twinShared,
+			columns: join(rpc, []column{{name: "local.host"}, {name: "local.port"}}, sizes), stat: statRPC,
+		},
+		{
+			name: "mq-send", typ: span.TypeMQ, kind: span.KindProducer, shape: shapeQueue, rule: ruleCode,
+			system: "mq", dest: "msg.topic", columns: join(message, []column{{name: "error"}}), stat: []column{{name: "msg.topic"}},
+		},
+		{
+			name: "mq-consume", callee: true, typ: span.TypeMQ, kind: span.KindConsumer, shape: shapeQueue, rule: ruleCode,
+			twin: twinChild, system: "mq", dest: "msg.topic",
+			columns: join(message, []column{{name: "consumerGroup"}, {name: "error"}}),
+			stat:    []column{{name: "consumerGroup"}, {name: "msg.topic"}},
+		},
+	}
 }
 
 // componentOf gives the table's entry, or one for a component that the table does not have.

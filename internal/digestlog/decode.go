@@ -151,6 +151,7 @@ func (d *lineDecoder) digestText(text string) (Record, state) {
 		repairs |= RepairColumns
 	}
 	if own {
+		unescapeOwn(fit.fields)
 		if fit.fields, own = scanObject(fit.fields, extras, true); !own {
 			return Record{Err: &RejectError{Reason: ReasonMalformed, Detail: "the last column begins like JSON and is none"}}, broken
 		}
@@ -175,6 +176,18 @@ func ownColumn(text, mark string) (line, object string, ok bool) {
 	}
 	return text[:i], unescapeColumn(text[i+1:]), true
 }
+
+// unescapeOwn undoes what Twinspan escapes in the columns of its text lines: commas and line breaks, nothing else.
+func unescapeOwn(fields []field) {
+	for i := range fields {
+		if strings.IndexByte(fields[i].val, '%') >= 0 {
+			fields[i].val = ownEscapes.Replace(fields[i].val)
+		}
+	}
+}
+
+// ownEscapes is read only.
+var ownEscapes = strings.NewReplacer("%2C", ",", "%0A", "\n", "%0D", "\r")
 
 // unescapeColumn undoes %2C and %25.
 func unescapeColumn(s string) string {

@@ -17,7 +17,7 @@ type notes struct {
 	localHost, localPort               string
 	dbInstance, peerHostname, peerPort string
 	broker, dest, remoteApp            string
-	errorText, bizBaggage              string
+	errorText, bizBaggage, statement   string
 	start, duration                    string
 	span8, parent8, twin8              string
 	localAddr, remoteAddr              string
@@ -101,6 +101,7 @@ func (d *lineDecoder) half(fields []field, own bool, repairs Repairs) (Record, s
 		case "resp.size.bytes":
 			if d.comp.name == "resttemplate" && i+1 < len(fields) && fields[i+1].key == key {
 				key = "req.size.bytes"
+				f.key = key
 			}
 		default:
 			n.note(key, f.val)
@@ -160,6 +161,8 @@ func (n *notes) note(key, val string) {
 		n.localHost = val
 	case "local.port", "local.client.port":
 		n.localPort = val
+	case "db.statement":
+		n.statement = val
 	case "db.instance":
 		n.dbInstance = val
 	case "peer.hostname":
@@ -414,17 +417,13 @@ func storeName(system, name string) string {
 	return system + ":" + name
 }
 
-// endpointAddr gives host:port of a database.endpoint, "" for one inside the process. SOFATracer writes the JDBC
-// address up to its port; for drivers that it does not know that is all of it, with a port of -1.
+// endpointAddr gives the first host:port of a database.endpoint; "" for H2, where SOFATracer writes the JDBC address and
+// a port of -1.
 func endpointAddr(endpoint string) string {
-	if i := strings.Index(endpoint, "://"); i >= 0 {
-		endpoint = endpoint[i+3:]
-	} else if strings.HasPrefix(endpoint, "jdbc:") || strings.HasSuffix(endpoint, ":-1") {
+	if strings.HasPrefix(endpoint, "jdbc:") || strings.HasSuffix(endpoint, ":-1") {
 		return ""
 	}
-	if i := strings.IndexAny(endpoint, "/;?"); i >= 0 {
-		endpoint = endpoint[:i]
-	}
+	endpoint, _, _ = strings.Cut(endpoint, ",")
 	return endpoint
 }
 
@@ -436,14 +435,18 @@ func (d *lineDecoder) operation(t span.Type, n *notes) string {
 		return httpOperation(n.method, path)
 	case n.sql != "" || d.comp.shape == shapeSQL:
 		return sqlOperation(n.sql)
-	case d.comp.shape == shapeQueue:
+	case n.dest != "":
 		return n.dest
 	case n.service != "":
 		return n.service + "#" + n.method
 	case n.method != "":
 		return n.method
+	case n.statement != "":
+		if command := keyAt(strings.TrimPrefix(n.statement, "{")); command != "" {
+			return command // MongoDB's text lines leave the method out
+		}
 	}
-	return ""
+	return d.comp.name
 }
 
 func first(a, b string) string {

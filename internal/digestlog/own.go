@@ -22,7 +22,7 @@ func (d *lineDecoder) ownField(h *span.Half, n *notes, p *span.Payload, f *field
 	case "remote.address":
 		h.PeerAddr = f.val
 	case "remote.app":
-		h.Peer = f.val
+		h.Peer = first(f.val, h.Peer)
 	case "instance":
 		h.Instance = f.val
 	case "operation":

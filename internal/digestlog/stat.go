@@ -87,6 +87,7 @@ func (d *lineDecoder) statText(text string) (Record, state) {
 	}
 	line := statLine{time: head[0], count: head[2], total: head[3], success: head[4], loadTest: head[5], keys: keys}
 	if own {
+		unescapeOwn(line.keys)
 		if line.extra, ok = scanObject(d.extra[:0], extras, true); !ok {
 			return Record{Err: &RejectError{Reason: ReasonMalformed, Detail: "the last column begins like JSON and is none"}}, broken
 		}

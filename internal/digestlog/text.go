@@ -65,8 +65,9 @@ func (d *lineDecoder) splitDigest(line string) (textFit, bool) {
 		return fit, false
 	}
 	// time,app,trace id,span id,kind: the app is what has commas, if any has.
+	// A span that nobody gave a kind leaves it empty.
 	kind := 4
-	for ; kind < n && !spanKind(p.text(kind, kind+1)); kind++ {
+	for ; p.text(4, 5) != "" && kind < n && !spanKind(p.text(kind, kind+1)); kind++ {
 	}
 	cost := kind + 3
 	for ; cost < n && !millis(p.text(cost, cost+1)); cost++ {
@@ -133,7 +134,21 @@ func (d *lineDecoder) middle(dst []field, from, to int, steps *int) ([]field, bo
 		}
 		return dst, true
 	}
-	return d.pieces.fit(dst, from, to, d.comp.columns, steps)
+	if out, ok := d.pieces.fit(dst, from, to, d.comp.columns, steps); ok {
+		return out, true
+	}
+	// The values are not of the form expected, but there are as many as columns.
+	if to-from != len(d.comp.columns) {
+		return dst, false
+	}
+	for i, c := range d.comp.columns {
+		f := field{key: c.name, val: d.pieces.text(from+i, from+i+1)}
+		if c.holds(f.val) {
+			f = c.field(f.val)
+		}
+		dst = append(dst, f)
+	}
+	return dst, true
 }
 
 // fit gives the pieces from to to-1 to columns, in order. A column of free text takes as few as possible.
