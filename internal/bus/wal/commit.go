@@ -192,10 +192,7 @@ func (l *Log) encode(requests []*request, seed uint32) {
 func (l *Log) fail(requests []*request, err error) {
 	reason := "io"
 	if isFull(err) {
-		reason = "full"
-		if !errors.Is(err, ErrFull) {
-			err = fmt.Errorf("%w: make room on the disk: %w", ErrFull, err)
-		}
+		reason, err = "full", markFull(err)
 	}
 	l.metrics.failures.WithLabelValues(reason).Add(float64(len(requests)))
 	for _, r := range requests {

@@ -49,3 +49,11 @@ func (e *CorruptError) Is(target error) bool { return target == ErrCorrupt }
 func isFull(err error) bool {
 	return errors.Is(err, ErrFull) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
+
+// markFull makes errors of a full disk match ErrFull.
+func markFull(err error) error {
+	if isFull(err) && !errors.Is(err, ErrFull) {
+		return fmt.Errorf("%w: make room on the disk: %w", ErrFull, err)
+	}
+	return err
+}

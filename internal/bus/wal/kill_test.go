@@ -2,6 +2,7 @@ package wal
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -93,8 +94,8 @@ func TestKilledProcessLosesNothingAcknowledged(t *testing.T) {
 		l := mustOpen(t, cfg, osFS{})
 		seen := map[string]int{}
 		for _, e := range readAll(t, l, 0) {
-			name, _, _ := cutAt(e.Data, ';')
-			seen[name]++
+			name, _, _ := bytes.Cut(e.Data, []byte(";"))
+			seen[string(name)]++
 		}
 		mustClose(t, l)
 		for name, n := range seen {
@@ -114,13 +115,4 @@ func TestKilledProcessLosesNothingAcknowledged(t *testing.T) {
 	if len(acked) < 600 {
 		t.Errorf("only %d appends were acknowledged: the test tests nothing", len(acked))
 	}
-}
-
-func cutAt(b []byte, sep byte) (before string, after []byte, found bool) {
-	for i, c := range b {
-		if c == sep {
-			return string(b[:i]), b[i+1:], true
-		}
-	}
-	return string(b), nil, false
 }

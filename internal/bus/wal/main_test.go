@@ -28,10 +28,12 @@ func testConfig(dir string) Config {
 	return cfg
 }
 
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
 // mustOpen opens a log that is closed with the test.
 func mustOpen(t testing.TB, cfg Config, fsys fileSystem) *Log {
 	t.Helper()
-	l, err := open(cfg, slog.New(slog.DiscardHandler), fsys)
+	l, err := open(cfg, discard(), fsys)
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}
@@ -121,6 +123,8 @@ type faultFS struct {
 	// room is how many more bytes can be written; negative: unlimited. A write that does not fit is
 	// done in part and fails with ENOSPC.
 	room int64
+	// unsynced makes no sync at all, for tests that open a log hundreds of times.
+	unsynced bool
 	// Each call of these takes the next error from its list, nil where the list is at its end.
 	syncs, writes, truncates, creates []error
 	// beforeSync, if set, is called before each sync.
@@ -128,6 +132,8 @@ type faultFS struct {
 }
 
 func newFaultFS() *faultFS { return &faultFS{room: -1} }
+
+func unsyncedFS() *faultFS { return &faultFS{room: -1, unsynced: true} }
 
 func (f *faultFS) set(change func()) {
 	f.mu.Lock()
@@ -155,6 +161,13 @@ func (f *faultFS) create(path string) (file, error) {
 
 func (f *faultFS) open(path string, write bool) (file, error) {
 	return f.wrap(f.osFS.open(path, write))
+}
+
+func (f *faultFS) syncDir(dir string) error {
+	if f.unsynced {
+		return nil
+	}
+	return f.osFS.syncDir(dir)
 }
 
 func (f *faultFS) wrap(inner file, err error) (file, error) {
@@ -196,6 +209,9 @@ func (f *faultFile) Sync() error {
 	}
 	if err := f.fs.take(&f.fs.syncs); err != nil {
 		return err
+	}
+	if f.fs.unsynced {
+		return nil
 	}
 	return f.file.Sync()
 }

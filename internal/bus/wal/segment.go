@@ -58,7 +58,7 @@ func createSegment(fsys fileSystem, dir string, first int64) (*segment, file, er
 	h := segmentHeader{first: first, salt: binary.LittleEndian.Uint64(salt[:])}
 	f, err := createFile(fsys, dir, path, h)
 	if err != nil {
-		return nil, nil, fmt.Errorf("wal: create segment %s: %w", path, err)
+		return nil, nil, markFull(fmt.Errorf("wal: create segment %s: %w", path, err))
 	}
 	return &segment{path: path, first: first, seed: h.seed(), next: first, size: segmentHeaderSize}, f, nil
 }
