@@ -2,7 +2,6 @@ package twinspan
 
 import (
 	"strconv"
-	"time"
 )
 
 // encoder writes spans as digest lines. It is the writer goroutine's own; spans that reach it have ended, so that it reads
@@ -286,6 +285,3 @@ func appendJSONColumn(b, json []byte) []byte {
 	}
 	return b
 }
-
-// clock is time.Now, in one place for the writer.
-func clock() time.Time { return time.Now() }

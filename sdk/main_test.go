@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/twinspan/twinspan/sdk/id"
@@ -82,4 +84,15 @@ func readGolden(t *testing.T, name string, into any) {
 func spanOf(text string) id.Span {
 	s, _ := id.ParseSpan(text)
 	return s
+}
+
+// TestMain fails if a Tracer's writer outlives the tests: Close has to end it.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	stacks := make([]byte, 1<<20)
+	if n := runtime.Stack(stacks, true); code == 0 && bytes.Contains(stacks[:n], []byte("(*reporter).run(")) {
+		fmt.Fprintf(os.Stderr, "a log writer still runs:\n%s", stacks[:n])
+		code = 1
+	}
+	os.Exit(code)
 }

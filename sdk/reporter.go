@@ -21,6 +21,7 @@ type reporter struct {
 	once    sync.Once
 	err     error
 
+	now     func() time.Time // of rolling, stat lines and the self log
 	encoder encoder
 	files   [componentCount][2][2]*logfile.File // by component, digest or stat, normal or shadow
 	self    *logfile.File
@@ -41,6 +42,7 @@ type request struct {
 // reportInterval is the least time between two notes in the self log about losses.
 const reportInterval = 10 * time.Second
 
+// newReporter makes a reporter; run is to be started.
 func newReporter(t *Tracer) *reporter {
 	r := &reporter{
 		tracer:    t,
@@ -49,12 +51,12 @@ func newReporter(t *Tracer) *reporter {
 		stop:      make(chan struct{}),
 		done:      make(chan struct{}),
 		encoder:   encoder{app: t.config.App, instance: t.config.Instance, format: t.config.Format},
-		statBegin: clock(),
+		now:       time.Now,
+		statBegin: time.Now(),
 	}
 	self := r.fileConfig()
 	self.Roll = logfile.Daily // as SOFATracer's, whatever the others do
 	r.self = logfile.New(filepath.Join(t.config.LogDir, "tracer-self.log"), self)
-	go r.run()
 	return r
 }
 
@@ -146,7 +148,7 @@ func (r *reporter) run() {
 			r.drain()
 			r.writeStats()
 			r.flushFiles()
-			r.reportLosses(clock(), true)
+			r.reportLosses(r.now(), true)
 			r.eachFile(func(f *logfile.File) { r.err = errors.Join(r.err, f.Close()) })
 			r.err = errors.Join(r.err, r.self.Close())
 			return
@@ -169,7 +171,7 @@ func (r *reporter) write(s *Span) {
 
 // append puts r.line into a file's buffer.
 func (r *reporter) append(f *logfile.File) {
-	r.outcome(f, f.Append(r.line, clock()))
+	r.outcome(f, f.Append(r.line, r.now()))
 }
 
 // outcome counts what came of a file's write, and notes the first failure and the recovery.
@@ -191,7 +193,7 @@ func (r *reporter) outcome(f *logfile.File, o logfile.Outcome) {
 }
 
 func (r *reporter) writeStats() {
-	now := clock()
+	now := r.now()
 	begin := r.statBegin
 	r.statBegin = now
 	for key, v := range r.tracer.stats.take() {
@@ -241,7 +243,7 @@ func (r *reporter) eachFile(do func(*logfile.File)) {
 }
 
 func (r *reporter) flushFiles() {
-	now := clock()
+	now := r.now()
 	r.eachFile(func(f *logfile.File) { r.outcome(f, f.Flush(now)) })
 }
 
@@ -272,7 +274,7 @@ func (r *reporter) reportLosses(now time.Time, last bool) {
 // note writes a line to tracer-self.log, in SOFATracer's form. When the disk takes nothing, the first such line goes to
 // standard error: there is nowhere else to say it.
 func (r *reporter) note(level, text string) {
-	now := clock()
+	now := r.now()
 	line := fmt.Appendf(nil, "%s[%s] %s\n", now.Format("2006-01-02 15:04:05.000"), level, text)
 	o := r.self.Append(line, now)
 	if o.Err == nil {

@@ -45,6 +45,13 @@ func New(c Config) (*Tracer, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	t := makeTracer(c)
+	go t.reporter.run()
+	return t, nil
+}
+
+// makeTracer makes a Tracer whose writer does not run.
+func makeTracer(c Config) *Tracer {
 	t := &Tracer{
 		config:    c,
 		generator: id.NewGenerator(id.GeneratorConfig{}),
@@ -52,7 +59,7 @@ func New(c Config) (*Tracer, error) {
 		stats:     newStatTable(c.StatMaxKeys),
 	}
 	t.reporter = newReporter(t)
-	return t, nil
+	return t
 }
 
 // Close writes out everything that has ended, with a last stat line of every key, and stops the writer. Spans that end
