@@ -1,0 +1,167 @@
+/** Answers /api/v1 from generated traces. It is for development and tests; the real server is written in Go. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { App, Call, CallType, NodeKind, Operation, SeriesPoint, Topology, Trace, TraceCall } from '../src/api/types.ts'
+import { parseDuration } from '../src/format/duration.ts'
+import { msOf } from '../src/format/time.ts'
+import { resolve } from '../src/timerange.ts'
+import { failedTrace, hugeTrace, makeTraffic, named, smallTrace } from './generate.ts'
+
+interface Data {
+  byId: Map<string, Trace>
+  calls: TraceCall[]
+}
+
+let data: Data | undefined
+
+function load(): Data {
+  if (data) return data
+  const now = Number(process.env.MOCK_NOW ?? Date.now())
+  const start = BigInt(Math.floor(now - 90_000)) * 1_000_000n
+  const traces = makeTraffic(42, now, 180, Number(process.env.MOCK_TRACES ?? 2500))
+  const byId = new Map<string, Trace>()
+  for (const t of traces) byId.set(t.traceId, t).set(t.w3cTraceId, t)
+  const calls = traces.flatMap((t) => t.calls).sort((a, b) => (a.startUnixNano < b.startUnixNano ? 1 : -1))
+  const add = (name: string, t: Trace) => byId.set(name, t).set(t.traceId, t).set(t.w3cTraceId, t)
+  add(named.small, smallTrace(start))
+  add(named.failed, failedTrace(start))
+  data = { byId, calls }
+  return data
+}
+
+function huge(d: Data): Trace {
+  const known = d.byId.get(named.huge)
+  if (known) return known
+  const t = hugeTrace(BigInt(Date.now() - 600_000) * 1_000_000n)
+  d.byId.set(named.huge, t).set(t.traceId, t).set(t.w3cTraceId, t)
+  return t
+}
+
+const kindOf = (name: string, type: CallType): NodeKind =>
+  name === 'external' || name === 'external-bank' ? 'external'
+    : name.startsWith('redis:') ? 'cache' : name.includes(':') ? 'db' : type === 'mq' && name.includes('topic') ? 'mq' : 'app'
+
+function quantiles(values: number[]): { p50Nano: number; p90Nano: number; p99Nano: number } {
+  const v = values.sort((a, b) => a - b)
+  const at = (q: number) => v[Math.min(v.length - 1, Math.floor(q * v.length))] ?? 0
+  return { p50Nano: at(0.5), p90Nano: at(0.9), p99Nano: at(0.99) }
+}
+
+function group<T>(items: T[], key: (t: T) => string): Map<string, T[]> {
+  const m = new Map<string, T[]>()
+  for (const i of items) {
+    const k = key(i)
+    const l = m.get(k)
+    if (l) l.push(i)
+    else m.set(k, [i])
+  }
+  return m
+}
+
+class Refused extends Error {
+  constructor(readonly status: number, readonly code: string, message: string) {
+    super(message)
+  }
+}
+
+function select(d: Data, q: URLSearchParams): TraceCall[] {
+  const { from, to } = resolve({ from: q.get('from') ?? '-1h', to: q.get('to') ?? 'now' }, Date.now())
+  const bound = (name: string, fallback: number) => {
+    const text = q.get(name)
+    if (!text) return fallback
+    const ns = parseDuration(text)
+    if (ns === null) throw new Refused(400, 'bad_request', `${name} "${text}" is no duration: write it like 10ms or 1.5s`)
+    return ns
+  }
+  const min = bound('minDuration', 0)
+  const max = bound('maxDuration', Infinity)
+  const tags = q.getAll('tag').map((t) => t.split(/=(.*)/s))
+  const is = (name: string, value: string | boolean) => !q.get(name) || q.get(name) === String(value)
+  return d.calls.filter((c) => {
+    const t = msOf(c.startUnixNano)
+    if (t < from || t > to || c.durationNano < min || c.durationNano > max) return false
+    if (!is('caller', c.caller || 'external') || !is('callee', c.callee) || !is('operation', c.operation) || !is('type', c.type)) return false
+    if (!is('error', c.error) || !is('loadTest', c.loadTest) || !is('resultCode', c.resultCode)) return false
+    const app = q.get('app')
+    if (app && c.caller !== app && c.callee !== app) return false
+    const address = q.get('address')
+    if (address && !c.callerAddress.startsWith(address) && !c.calleeAddress.startsWith(address)) return false
+    return tags.every(([k, v]) => [c.client, c.server].some((h) => h && k in h.attributes && (v === undefined || String(h.attributes[k]) === v)))
+  })
+}
+
+const listed = ({ client: _c, server: _s, id: _i, parentId: _p, depth: _d, skewNano: _k, selfNano: _f, critical: _r, notes: _n, ...call }: TraceCall): Call => call
+
+function answer(path: string, q: URLSearchParams): unknown {
+  const d = load()
+  switch (path) {
+    case '/calls': {
+      const found = select(d, q)
+      const limit = Math.min(Number(q.get('limit') ?? 50), 1000)
+      const offset = Number(q.get('cursor') ?? 0)
+      const next = offset + limit < found.length ? String(offset + limit) : ''
+      return { calls: found.slice(offset, offset + limit).map(listed), next, partial: false, partialReason: '' }
+    }
+    case '/apps': {
+      const apps: App[] = []
+      for (const [name, calls] of group(select(d, new URLSearchParams(range(q))), (c) => c.callee)) {
+        apps.push({ name, kind: kindOf(name, calls[0].type), calls: calls.length, errors: calls.filter((c) => c.error).length, ...quantiles(calls.map((c) => c.durationNano)), source: 'calls' })
+      }
+      return { apps: apps.sort((a, b) => b.calls - a.calls) }
+    }
+    case '/operations': {
+      const calls = select(d, new URLSearchParams(range(q))).filter((c) => !q.get('app') || c.callee === q.get('app'))
+      const operations: Operation[] = [...group(calls, (c) => c.operation)].map(([name, l]) => ({
+        name, type: l[0].type, calls: l.length, errors: l.filter((c) => c.error).length, ...quantiles(l.map((c) => c.durationNano)),
+      }))
+      return { operations: operations.sort((a, b) => b.calls - a.calls) }
+    }
+    case '/topology': {
+      const calls = select(d, q)
+      const edges = [...group(calls, (c) => `${c.caller}\n${c.callee}\n${c.type}`).values()].map((l) => ({
+        caller: l[0].caller || 'external', callee: l[0].callee, type: l[0].type, calls: l.length,
+        errors: l.filter((c) => c.error).length, ...quantiles(l.map((c) => c.durationNano)), loadTestCalls: l.filter((c) => c.loadTest).length,
+      }))
+      const names = new Set(edges.flatMap((e) => [e.caller, e.callee]))
+      const nodes = [...names].map((name) => {
+        const l = calls.filter((c) => c.callee === name)
+        return { name, kind: kindOf(name, l[0]?.type ?? 'http'), calls: l.length, errors: l.filter((c) => c.error).length, ...quantiles(l.map((c) => c.durationNano)) }
+      })
+      return { nodes, edges, from: q.get('from') ?? '-1h', to: q.get('to') ?? 'now' } satisfies Topology
+    }
+    case '/series': {
+      const calls = select(d, q).filter((c) => !q.get('app') || c.callee === q.get('app'))
+      const points: SeriesPoint[] = [...group(calls, (c) => String(Math.floor(msOf(c.startUnixNano) / 60_000)))].map(([m, l]) => ({
+        timeUnixNano: `${Number(m) * 60_000}000000`, calls: l.length, errors: l.filter((c) => c.error).length, ...quantiles(l.map((c) => c.durationNano)),
+      }))
+      return { stepSeconds: 60, points: points.sort((a, b) => (a.timeUnixNano < b.timeUnixNano ? -1 : 1)) }
+    }
+    case '/status':
+      return { version: 'mock', role: 'all', startedUnixNano: `${Date.now()}000000`, halvesReceived: d.calls.length * 2, callsStored: d.calls.length, bytesOnDisk: 0, retentionDays: 7, days: [], openCalls: 0 }
+  }
+  const m = /^\/traces\/(.+)$/.exec(path)
+  if (m) {
+    const id = decodeURIComponent(m[1])
+    const t = id === named.huge ? huge(d) : d.byId.get(id)
+    if (!t) throw new Refused(404, 'not_found', `no trace ${id} is stored`)
+    return t
+  }
+  throw new Refused(404, 'not_found', `no such resource: ${path}`)
+}
+
+const range = (q: URLSearchParams): Record<string, string> => ({ from: q.get('from') ?? '-1h', to: q.get('to') ?? 'now' })
+
+/** Connect-style middleware: answers what is under /api/v1 and passes everything else on. */
+export function handleMock(req: IncomingMessage, res: ServerResponse, next: () => void) {
+  const url = new URL(req.url ?? '/', 'http://mock')
+  if (!url.pathname.startsWith('/api/v1/')) return next()
+  const send = (status: number, body: unknown) => {
+    res.writeHead(status, { 'Content-Type': 'application/json' })
+    res.end(JSON.stringify(body))
+  }
+  try {
+    send(200, answer(url.pathname.slice('/api/v1'.length), url.searchParams))
+  } catch (e) {
+    if (e instanceof Refused) send(e.status, { error: { code: e.code, message: e.message } })
+    else send(500, { error: { code: 'internal', message: String(e) } })
+  }
+}

@@ -1,0 +1,74 @@
+import type { App, CallPage, Operation, Series, Topology, Trace } from './types'
+
+/** A request that the server refused or that never reached it. `code` is the API's error code, or `unreachable`. */
+export class ApiError extends Error {
+  constructor(
+    readonly code: string,
+    readonly status: number,
+    message: string,
+  ) {
+    super(message)
+    this.name = 'ApiError'
+  }
+}
+
+export type Query = Record<string, string | string[] | number | undefined>
+
+/** Writes a query string; empty values are left out, lists are repeated. */
+export function queryString(query: Query): string {
+  const params = new URLSearchParams()
+  for (const [key, value] of Object.entries(query)) {
+    for (const v of Array.isArray(value) ? value : [value]) {
+      if (v !== undefined && v !== '') params.append(key, String(v))
+    }
+  }
+  const text = params.toString()
+  return text ? `?${text}` : ''
+}
+
+async function get<T>(path: string, query: Query, signal?: AbortSignal): Promise<T> {
+  let response: Response
+  try {
+    response = await fetch(`/api/v1${path}${queryString(query)}`, { signal, headers: { Accept: 'application/json' } })
+  } catch (cause) {
+    if (signal?.aborted) throw cause
+    throw new ApiError('unreachable', 0, String((cause as Error).message ?? cause))
+  }
+  if (!response.ok) {
+    const body = await response.json().catch(() => null)
+    const error = body?.error
+    throw new ApiError(error?.code ?? `http_${response.status}`, response.status, error?.message ?? response.statusText)
+  }
+  return (await response.json()) as T
+}
+
+// Go writes an empty list as null where a slice was never made; the rest of the console wants lists.
+const list = <T>(value: T[] | null | undefined): T[] => value ?? []
+
+export const api = {
+  apps: async (q: Query, signal?: AbortSignal): Promise<App[]> =>
+    list((await get<{ apps: App[] | null }>('/apps', q, signal)).apps),
+
+  operations: async (q: Query, signal?: AbortSignal): Promise<Operation[]> =>
+    list((await get<{ operations: Operation[] | null }>('/operations', q, signal)).operations),
+
+  calls: async (q: Query, signal?: AbortSignal): Promise<CallPage> => {
+    const page = await get<CallPage>('/calls', q, signal)
+    return { ...page, calls: list(page.calls) }
+  },
+
+  trace: async (id: string, signal?: AbortSignal): Promise<Trace> => {
+    const trace = await get<Trace>(`/traces/${encodeURIComponent(id)}`, {}, signal)
+    return { ...trace, calls: list(trace.calls), apps: list(trace.apps) }
+  },
+
+  topology: async (q: Query, signal?: AbortSignal): Promise<Topology> => {
+    const t = await get<Topology>('/topology', q, signal)
+    return { ...t, nodes: list(t.nodes), edges: list(t.edges) }
+  },
+
+  series: async (q: Query, signal?: AbortSignal): Promise<Series> => {
+    const s = await get<Series>('/series', q, signal)
+    return { stepSeconds: s.stepSeconds || 60, points: list(s.points) }
+  },
+}

@@ -1,0 +1,178 @@
+/** The shapes of /api/v1. Times are decimal text in nanoseconds since 1970, durations are numbers of nanoseconds. */
+
+export type CallType = 'internal' | 'rpc' | 'http' | 'db' | 'cache' | 'mq'
+export type Sides = 'both' | 'client' | 'server' | 'internal'
+export type NodeKind = 'app' | 'db' | 'cache' | 'mq' | 'external'
+
+export interface Event {
+  timeUnixNano: string
+  name: string
+  attributes?: Attributes
+}
+
+export interface Link {
+  traceId: string
+  spanId: string
+  attributes?: Attributes
+}
+
+export type Attributes = Record<string, unknown>
+
+/** One side of a call as it was reported. */
+export interface Half {
+  traceId: string
+  w3cTraceId: string
+  spanId: string
+  parentSpanId?: string
+  twinSpanId?: string
+  sofaSpanId?: string
+  kind: string
+  type: CallType
+  app: string
+  instance?: string
+  operation: string
+  component?: string
+  status: string
+  statusMessage?: string
+  resultCode?: string
+  localAddress?: string
+  peerAddress?: string
+  peer?: string
+  loadTest: boolean
+  route: string
+  startUnixNano: string
+  start: string
+  durationNano: number
+  attributes: Attributes
+  resource?: Attributes
+  events?: Event[]
+  links?: Link[]
+}
+
+/** A call as lists show it: both sides joined. */
+export interface Call {
+  traceId: string
+  w3cTraceId: string
+  spanId: string
+  caller: string
+  callee: string
+  type: CallType
+  operation: string
+  startUnixNano: string
+  durationNano: number
+  serverDurationNano: number | null
+  gapNano: number | null
+  sides: Sides
+  error: boolean
+  resultCode: string
+  serverResultCode: string
+  loadTest: boolean
+  callerAddress: string
+  calleeAddress: string
+  statusMessage: string
+}
+
+/** A call inside a trace, with both halves. `id` is its index in the trace's list. */
+export interface TraceCall extends Call {
+  id: number
+  parentId: number | null
+  depth: number
+  client: Half | null
+  server: Half | null
+  skewNano: number
+  selfNano: number
+  critical: boolean
+  notes?: string[] | null
+}
+
+export interface Trace {
+  traceId: string
+  w3cTraceId: string
+  startUnixNano: string
+  durationNano: number
+  apps: string[]
+  halves: number
+  calls: TraceCall[]
+  truncated: boolean
+  errors: number
+  loadTest: boolean
+}
+
+export interface CallPage {
+  calls: Call[]
+  next: string
+  partial: boolean
+  partialReason: string
+}
+
+export interface App {
+  name: string
+  kind: NodeKind
+  calls: number
+  errors: number
+  p50Nano: number
+  p99Nano: number
+  source: 'calls' | 'stats'
+}
+
+export interface Operation {
+  name: string
+  type: CallType
+  calls: number
+  errors: number
+  p50Nano: number
+  p90Nano: number
+  p99Nano: number
+}
+
+export interface TopologyNode {
+  name: string
+  kind: NodeKind
+  calls: number
+  errors: number
+  p50Nano: number
+  p99Nano: number
+}
+
+export interface TopologyEdge {
+  caller: string
+  callee: string
+  type: CallType
+  calls: number
+  errors: number
+  p50Nano: number
+  p90Nano: number
+  p99Nano: number
+  loadTestCalls: number
+}
+
+export interface Topology {
+  nodes: TopologyNode[]
+  edges: TopologyEdge[]
+  from?: string
+  to?: string
+}
+
+export interface SeriesPoint {
+  timeUnixNano: string
+  calls: number
+  errors: number
+  p50Nano: number
+  p99Nano: number
+}
+
+export interface Series {
+  stepSeconds: number
+  points: SeriesPoint[]
+}
+
+export interface Status {
+  version: string
+  role: string
+  startedUnixNano: string
+  halvesReceived: number
+  callsStored: number
+  bytesOnDisk: number
+  retentionDays: number
+  openCalls: number
+}

@@ -1,0 +1,70 @@
+import { useEffect, useState } from 'preact/hooks'
+
+/** What this browser remembers about its user: looks, never the state of a page (that is in the URL). */
+
+function read(key: string): string | null {
+  try {
+    return localStorage.getItem(`twinspan.${key}`)
+  } catch {
+    return null
+  }
+}
+
+function write(key: string, value: string | null) {
+  try {
+    if (value === null) localStorage.removeItem(`twinspan.${key}`)
+    else localStorage.setItem(`twinspan.${key}`, value)
+  } catch {
+    // Storage may be forbidden or full: the choice then lasts as long as the page.
+  }
+}
+
+/** A value that components follow. */
+export class Store<T> {
+  private listeners = new Set<() => void>()
+  constructor(private value: T) {}
+  get = () => this.value
+  set = (value: T) => {
+    if (value === this.value) return
+    this.value = value
+    for (const l of [...this.listeners]) l()
+  }
+  use = (): T => {
+    const [value, setValue] = useState(this.value)
+    useEffect(() => {
+      const listener = () => setValue(() => this.value)
+      this.listeners.add(listener)
+      listener()
+      return () => void this.listeners.delete(listener)
+    }, [])
+    return value
+  }
+}
+
+export type Theme = 'system' | 'light' | 'dark'
+export type Lang = 'en' | 'zh'
+
+const storedTheme = read('theme')
+export const theme = new Store<Theme>(storedTheme === 'light' || storedTheme === 'dark' ? storedTheme : 'system')
+
+export function setTheme(t: Theme) {
+  write('theme', t === 'system' ? null : t)
+  if (t === 'system') delete document.documentElement.dataset.theme
+  else document.documentElement.dataset.theme = t
+  theme.set(t)
+}
+
+const browserLang = (): Lang => (typeof navigator !== 'undefined' && /^zh/i.test(navigator.language ?? '') ? 'zh' : 'en')
+const storedLang = typeof localStorage === 'undefined' ? null : read('lang')
+export const lang = new Store<Lang>(storedLang === 'zh' || storedLang === 'en' ? storedLang : browserLang())
+
+export function setLang(l: Lang) {
+  write('lang', l)
+  document.documentElement.lang = l === 'zh' ? 'zh-CN' : 'en'
+  lang.set(l)
+}
+
+/** A remembered number, such as the height of a panel. */
+export function rememberedNumber(key: string, fallback: number): [() => number, (n: number) => void] {
+  return [() => Number(read(key)) || fallback, (n) => write(key, String(Math.round(n)))]
+}

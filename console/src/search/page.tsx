@@ -1,0 +1,229 @@
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { api } from '../api/client'
+import type { Call } from '../api/types'
+import { useQuery } from '../api/use-query'
+import { formatCount } from '../format/number'
+import { spanText, useText, type Key } from '../i18n'
+import { navigate, update } from '../route'
+import { apiRange, isRelative, presets, resolve, writeRange, type TimeRange } from '../timerange'
+import { Icon } from '../ui/icon'
+import { Problem } from '../ui/problem'
+import { narrow, useMedia } from '../ui/size'
+import { TimePicker, useRangeText } from '../ui/time-picker'
+import { Filters } from './filters'
+import { callHref, Results } from './results'
+import { callKey, loadSample } from './sample'
+import { Scatter, type Selection } from './scatter'
+import { filterCount, readSearch, toQuery, type FilterKey, type SearchState } from './state'
+
+const liveEvery = 10_000
+const pageSize = 50
+const noCalls: Call[] = []
+
+/** Writes a range into the URL, leaving the rest. */
+export function setRange(range: TimeRange) {
+  const params = new URLSearchParams()
+  writeRange(params, range)
+  update({ from: params.get('from'), to: params.get('to') })
+}
+
+export function SearchPage({ params }: { params: URLSearchParams }) {
+  const t = useText()
+  const state = useMemo(() => readSearch(params), [params])
+  const [tick, setTick] = useState(0)
+  const isNarrow = useMedia(narrow)
+  const refresh = () => setTick((n) => n + 1)
+
+  useEffect(() => {
+    document.title = `${t('nav.search')} · Twinspan`
+  })
+  useEffect(() => {
+    if (!state.live || !isRelative(state.range)) return
+    const timer = setInterval(() => {
+      if (!document.hidden) refresh()
+    }, liveEvery)
+    return () => clearInterval(timer)
+  }, [state.live, state.range.from, state.range.to])
+
+  const query = toQuery(state)
+  const key = JSON.stringify(query)
+  const first = useQuery(`calls ${key}`, (s) => api.calls({ ...query, limit: pageSize }, s), { tick })
+  const bounds = useRef({ key: '', tick: -1, from: 0, to: 1 })
+  if (bounds.current.key !== key || bounds.current.tick !== tick) {
+    bounds.current = { key, tick, ...resolve(state.range, Date.now()) }
+  }
+  const sample = useQuery(
+    `sample ${key}`,
+    async (s) => ({ ...(await loadSample(query, bounds.current, api.calls, s)), from: bounds.current.from, to: bounds.current.to }),
+    { tick },
+  )
+  // The series knows app, operation and caller; with other filters it would tell about other calls than the page does.
+  const f = state.filters
+  const seriesFits = !f.address && !f.type && !f.error && !f.minDuration && !f.maxDuration && !f.resultCode && !f.loadTest && state.tags.length === 0 && !f.app
+  const seriesQuery = { app: f.callee, operation: f.operation, caller: f.caller, ...apiRange(state.range) }
+  const series = useQuery(seriesFits ? `series ${JSON.stringify(seriesQuery)}` : null, (s) => api.series(seriesQuery, s), { tick })
+
+  // Further pages belong to one first page; a new one drops them.
+  const [more, setMore] = useState<{ of: unknown; calls: Call[]; next: string; busy: boolean; error?: Error } | null>(null)
+  const pages = more && more.of === first.data ? more : null
+  const next = pages ? pages.next : (first.data?.next ?? '')
+  const calls = useMemo(() => {
+    if (!first.data) return noCalls
+    if (!pages) return first.data.calls
+    const seen = new Set(first.data.calls.map(callKey))
+    return [...first.data.calls, ...pages.calls.filter((c) => !seen.has(callKey(c)))]
+  }, [first.data, pages])
+  const loadMore = async () => {
+    const of = first.data
+    const have = pages?.calls ?? []
+    setMore({ of, calls: have, next, busy: true })
+    try {
+      const page = await api.calls({ ...query, limit: 200, cursor: next })
+      setMore({ of, calls: [...have, ...page.calls], next: page.next, busy: false })
+    } catch (error) {
+      setMore({ of, calls: have, next, busy: false, error: error as Error })
+    }
+  }
+
+  const onSelect = (s: Selection) =>
+    update({
+      ...(s.range ? { from: s.range.from, to: s.range.to } : {}),
+      ...(s.minDuration ? { minDuration: s.minDuration } : {}),
+      ...(s.maxDuration ? { maxDuration: s.maxDuration } : {}),
+    })
+  const openCall = (c: Call) => {
+    const url = new URL(callHref(c), window.location.origin)
+    navigate(url.pathname, url.searchParams)
+    window.scrollTo(0, 0)
+  }
+
+  const points = sample.data?.calls ?? noCalls
+  const failed = useMemo(() => points.filter((c) => c.error).length, [points])
+  const shown = { from: sample.data?.from ?? bounds.current.from, to: sample.data?.to ?? bounds.current.to }
+  const n = filterCount(state)
+  const busy = first.busy || sample.busy
+  const empty = first.data && first.data.calls.length === 0
+
+  return (
+    <div class="page search-page">
+      {busy && <div class="progress" role="progressbar" aria-label={t('state.loading')} />}
+      {isNarrow ? (
+        <details class="panel filters-fold" open={false}>
+          <summary>
+            <Icon name="filter" /> {t('filter.show')}
+            {n > 0 && <span class="badge num">{n}</span>}
+          </summary>
+          <Filters state={state} />
+        </details>
+      ) : (
+        <aside class="filters-rail" aria-label={t('filter.title')}>
+          <Filters state={state} />
+        </aside>
+      )}
+      <div class="search-main">
+        <div class="page-head">
+          <h1>{t('search.title')}</h1>
+          <span class="grow" />
+          <TimePicker
+            range={state.range}
+            onChange={setRange}
+            onRefresh={refresh}
+            live={state.live}
+            onLive={(live) => update({ live: live ? '1' : null }, true)}
+          />
+        </div>
+        {first.error && !first.data ? (
+          <div class="panel">
+            <Problem error={first.error} onRetry={refresh} />
+          </div>
+        ) : empty ? (
+          <div class="panel">
+            <Empty state={state} />
+          </div>
+        ) : (
+          <>
+            <section class="panel scatter-panel" aria-label={t('search.scatter')}>
+              <div class="panel-head">
+                <h2>{t('search.scatter')}</h2>
+                <span class="num quiet">
+                  {sample.data && (sample.data.complete
+                    ? points.length === 1 ? t('search.one') : t('search.all', { n: formatCount(points.length) })
+                    : t('search.sample', { n: formatCount(points.length) }))}
+                  {failed > 0 && <span class="bad"> · {t('search.errors', { n: formatCount(failed) })}</span>}
+                </span>
+                <span class="grow" />
+                <span class="key">
+                  <i class="dot" /> {t('search.ok')} <i class="dot err" /> {t('search.failed')} <i class="dot hollow" /> {t('search.loadTest')}
+                </span>
+              </div>
+              <Scatter calls={points} series={series.data} from={shown.from} to={shown.to} onSelect={onSelect} onOpen={openCall} />
+            </section>
+            {first.error && first.data && <p class="inline-problem bad" role="alert">{t('error.refresh', { message: first.error.message })}</p>}
+            {first.data?.partial && <p class="inline-problem" role="status">{t('search.partial', { reason: first.data.partialReason })}</p>}
+            <section class="panel" aria-busy={first.stale}>
+              {first.data ? <Results calls={calls} stale={first.stale} /> : <div class="results-wait" />}
+              {first.data && (
+                <div class="more">
+                  {pages?.error && <span class="bad">{pages.error.message}</span>}
+                  {next ? (
+                    <button type="button" class="btn" disabled={pages?.busy} onClick={loadMore}>
+                      {t('search.more')}
+                    </button>
+                  ) : (
+                    <span class="quiet">{t('search.end')}</span>
+                  )}
+                </div>
+              )}
+            </section>
+          </>
+        )}
+      </div>
+    </div>
+  )
+}
+
+const filterNames: Record<FilterKey, Key> = {
+  app: 'filter.app', caller: 'filter.caller', callee: 'filter.callee', operation: 'filter.operation', address: 'filter.address',
+  type: 'filter.type', error: 'filter.outcome', minDuration: 'filter.minLabel', maxDuration: 'filter.maxLabel',
+  resultCode: 'filter.resultCode', loadTest: 'filter.loadTest',
+}
+
+/** Nothing found: what was asked for, and the steps that most likely help, one click each. */
+function Empty({ state }: { state: SearchState }) {
+  const t = useText()
+  const rangeText = useRangeText()
+  const wider = isRelative(state.range) ? presets[presets.indexOf(state.range.from as (typeof presets)[number]) + 2] ?? presets[presets.length - 1] : '-1h'
+  const widen = (
+    <button type="button" class="btn" onClick={() => setRange({ from: wider, to: 'now' })}>
+      {t('search.widen', { span: spanText(t, wider) })}
+    </button>
+  )
+  if (filterCount(state) === 0) {
+    return (
+      <div class="notice">
+        <h2>{t('search.noneAtAll')}</h2>
+        <p>{t('search.noneAtAllHint')}</p>
+        <div class="acts">{widen}</div>
+      </div>
+    )
+  }
+  return (
+    <div class="notice">
+      <h2>{t('search.none')}</h2>
+      <p>{t('search.noneHint', { range: rangeText(state.range) })}</p>
+      <div class="acts">
+        {widen}
+        {(Object.keys(state.filters) as FilterKey[]).map((k) => (
+          <button key={k} type="button" class="btn" onClick={() => update({ [k]: null })}>
+            {t('search.without', { filter: t(filterNames[k]) })}
+          </button>
+        ))}
+        {state.tags.map((tag) => (
+          <button key={tag} type="button" class="btn" onClick={() => update({ tag: state.tags.filter((x) => x !== tag) })}>
+            {t('search.without', { filter: tag })}
+          </button>
+        ))}
+      </div>
+    </div>
+  )
+}

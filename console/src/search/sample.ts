@@ -1,0 +1,69 @@
+import type { Call, CallPage } from '../api/types'
+import type { Query } from '../api/client'
+import { goDuration } from '../format/duration'
+
+/**
+ * Points for the scatter. Lists come newest first, so on a busy system the first page covers only the last seconds;
+ * the picture needs points over the whole range. If one page doesn't hold all, a few calls of each of many slices of
+ * the range are fetched, then the failed ones and the slowest: those are what a person looks for.
+ */
+export interface Sample {
+  calls: Call[]
+  /** All calls that match are here. */
+  complete: boolean
+}
+
+export const slicesOf = (from: number, to: number, n: number): { from: number; to: number }[] => {
+  const step = (to - from) / n
+  return Array.from({ length: n }, (_, i) => ({ from: Math.floor(from + i * step), to: Math.floor(from + (i + 1) * step) }))
+}
+
+export const callKey = (c: Call) => `${c.traceId}/${c.spanId}/${c.startUnixNano}`
+
+export function merge(pages: Call[][]): Call[] {
+  const all = new Map<string, Call>()
+  for (const page of pages) for (const c of page) all.set(callKey(c), c)
+  return [...all.values()]
+}
+
+/** The duration that only `share` of the calls exceed. */
+export function upperDuration(calls: Call[], share: number): number {
+  const d = calls.map((c) => c.durationNano).sort((a, b) => a - b)
+  return d[Math.min(d.length - 1, Math.floor(d.length * (1 - share)))] ?? 0
+}
+
+const firstPage = 500
+const slices = 16
+const perSlice = 60
+const perKind = 300
+const atOnce = 3
+
+type LoadCalls = (q: Query, signal: AbortSignal) => Promise<CallPage>
+
+export async function loadSample(
+  query: Query,
+  range: { from: number; to: number },
+  load: LoadCalls,
+  signal: AbortSignal,
+): Promise<Sample> {
+  const first = await load({ ...query, limit: firstPage }, signal)
+  if (!first.next) return { calls: first.calls, complete: true }
+
+  const pages: Call[][] = [first.calls]
+  const cuts = slicesOf(range.from, range.to, slices)
+  const next = async (): Promise<void> => {
+    for (let cut = cuts.pop(); cut; cut = cuts.pop()) {
+      const page = await load({ ...query, from: cut.from, to: cut.to, limit: perSlice }, signal)
+      pages.push(page.calls)
+    }
+  }
+  await Promise.all(Array.from({ length: atOnce }, next))
+  const even = merge(pages.slice(1))
+
+  const bounds = { ...query, limit: perKind }
+  if (!query.error) pages.push((await load({ ...bounds, error: 'true' }, signal)).calls)
+  // A bound by which the caller already narrowed is kept; the slowest within it are asked for.
+  const slow = upperDuration(even, 0.01)
+  if (slow > 0) pages.push((await load({ ...bounds, minDuration: goDuration(slow) }, signal)).calls)
+  return { calls: merge(pages), complete: false }
+}

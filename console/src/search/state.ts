@@ -1,0 +1,68 @@
+import type { Query } from '../api/client'
+import { apiRange, readRange, type TimeRange } from '../timerange'
+
+/** The filters that are one text each; their names are the API's and the URL's. */
+export const filterKeys = [
+  'app',
+  'caller',
+  'callee',
+  'operation',
+  'address',
+  'type',
+  'error',
+  'minDuration',
+  'maxDuration',
+  'resultCode',
+  'loadTest',
+] as const
+export type FilterKey = (typeof filterKeys)[number]
+
+export interface SearchState {
+  range: TimeRange
+  filters: Partial<Record<FilterKey, string>>
+  tags: string[]
+  live: boolean
+}
+
+export function readSearch(params: URLSearchParams): SearchState {
+  const filters: SearchState['filters'] = {}
+  for (const key of filterKeys) {
+    const value = params.get(key)
+    if (value) filters[key] = value
+  }
+  return {
+    range: readRange(params),
+    filters,
+    tags: [...new Set(params.getAll('tag').filter(Boolean))],
+    live: params.get('live') === '1',
+  }
+}
+
+/** The state as a query to /calls and its like. */
+export function toQuery(s: SearchState): Query {
+  return { ...s.filters, tag: s.tags, ...apiRange(s.range) }
+}
+
+export const filterCount = (s: SearchState): number => Object.keys(s.filters).length + s.tags.length
+
+/** Tidies a tag as typed: blanks around the key and "=" go. Null if there is no key. */
+export function acceptTag(text: string): string | null {
+  const i = text.indexOf('=')
+  const key = (i < 0 ? text : text.slice(0, i)).trim()
+  if (!key) return null
+  return i < 0 ? key : `${key}=${text.slice(i + 1).trim()}`
+}
+
+/** A link to a search with these filters, in the given time range. */
+export function searchHref(filters: Partial<Record<FilterKey, string>>, range?: TimeRange, tags: string[] = []): string {
+  const params = new URLSearchParams()
+  for (const key of filterKeys) {
+    const value = filters[key]
+    if (value) params.set(key, value)
+  }
+  for (const tag of tags) params.append('tag', tag)
+  if (range && range.from !== '-1h') params.set('from', range.from)
+  if (range && range.to !== 'now') params.set('to', range.to)
+  const text = params.toString()
+  return text ? `/?${text}` : '/'
+}

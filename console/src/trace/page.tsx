@@ -1,0 +1,111 @@
+import { useEffect, useMemo } from 'preact/hooks'
+import { api, ApiError } from '../api/client'
+import type { Trace } from '../api/types'
+import { useQuery } from '../api/use-query'
+import { formatCount } from '../format/number'
+import { dayClock, msOf } from '../format/time'
+import { useText } from '../i18n'
+import { update } from '../route'
+import { useState } from 'preact/hooks'
+import { CopyButton } from '../ui/copy'
+import { Dur } from '../ui/dur'
+import { AppName, LoadTestBadge } from '../ui/labels'
+import { Problem } from '../ui/problem'
+import { Segmented } from '../ui/segmented'
+import { Detail } from './detail'
+import { TraceGraph } from './graph'
+import { buildModel } from './model'
+import { readTrace } from './state'
+import { Waterfall } from './waterfall'
+
+export function TracePage({ id, params }: { id: string; params: URLSearchParams }) {
+  const t = useText()
+  const [tick, setTick] = useState(0)
+  const retry = () => setTick((n) => n + 1)
+  const loaded = useQuery(`trace ${id} ${tick}`, (s) => api.trace(id, s), { once: true })
+  const { data, error, busy } = loaded
+  const model = useMemo(() => (data && data.calls.length ? buildModel(data) : null), [data])
+  const state = useMemo(() => readTrace(params), [params])
+
+  useEffect(() => {
+    const root = model?.rows[0]?.call
+    document.title = root ? `${root.callee} ${root.operation} · Twinspan` : `${t('trace.title')} · Twinspan`
+  })
+
+  if (error && !data) {
+    if (error instanceof ApiError && error.status === 404) {
+      return (
+        <div class="notice">
+          <h2>{t('trace.notFound')}</h2>
+          <p><code>{id}</code></p>
+          <p>{t('trace.notFoundHint')}</p>
+          <div class="acts">
+            <button type="button" class="btn" onClick={retry}>{t('trace.retry')}</button>
+            <a class="btn" href="/">{t('trace.toSearch')}</a>
+          </div>
+        </div>
+      )
+    }
+    return <Problem error={error} onRetry={retry} />
+  }
+  if (!data || !model) return <div class="trace-page">{busy && <div class="progress" role="progressbar" aria-label={t('state.loading')} />}</div>
+
+  const chosen = state.span ? (model.byKey.get(state.span) ?? null) : null
+  return (
+    <div class="trace-page">
+      {busy && <div class="progress" role="progressbar" aria-label={t('state.loading')} />}
+      <Header trace={data} view={state.view} />
+      {state.view === 'graph' ? <TraceGraph model={model} state={state} /> : <Waterfall model={model} state={state} />}
+      {chosen && <Detail model={model} row={chosen} />}
+    </div>
+  )
+}
+
+function Header({ trace, view }: { trace: Trace; view: 'waterfall' | 'graph' }) {
+  const t = useText()
+  const root = trace.calls[0]
+  const start = msOf(trace.startUnixNano)
+  const same = trace.traceId === trace.w3cTraceId
+  return (
+    <header class="trace-head">
+      <div class="trace-title">
+        <h1 class="cut" title={`${root.callee} ${root.operation}`}>
+          <AppName name={root.callee || root.caller} /> <span class="trace-op">{root.operation}</span>
+        </h1>
+        {trace.loadTest && <LoadTestBadge />}
+        <span class="grow" />
+        <Segmented
+          label={t('trace.view')}
+          value={view}
+          options={[{ value: 'waterfall', text: t('trace.waterfall') }, { value: 'graph', text: t('trace.graph') }]}
+          onChange={(v) => update({ view: v === 'graph' ? v : null })}
+        />
+      </div>
+      <div class="trace-facts">
+        <dl class="facts">
+          <div><dt>{t('trace.duration')}</dt><dd><Dur ns={trace.durationNano} /></dd></div>
+          <div><dt>{t('trace.calls')}</dt><dd class="num">{formatCount(trace.calls.length)}</dd></div>
+          <div><dt>{t('trace.halves')}</dt><dd class="num">{formatCount(trace.halves)}</dd></div>
+          <div><dt>{t('trace.apps')}</dt><dd class="num" title={trace.apps.join(', ')}>{trace.apps.length}</dd></div>
+          <div><dt>{t('trace.errors')}</dt><dd class={`num${trace.errors ? ' bad' : ''}`}>{formatCount(trace.errors)}</dd></div>
+          <div class="fact-start"><dt>{t('trace.start')}</dt><dd class="num">{dayClock(start)}</dd></div>
+        </dl>
+        <dl class="ids">
+          {!same && <Id name={t('trace.sofa')} value={trace.traceId} />}
+          <Id name={t('trace.w3c')} value={trace.w3cTraceId} />
+        </dl>
+      </div>
+      {trace.truncated && <p class="inline-problem bad" role="status">{t('trace.truncated', { n: formatCount(trace.calls.length) })}</p>}
+    </header>
+  )
+}
+
+function Id({ name, value }: { name: string; value: string }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd class="mono cut" title={value}>{value}</dd>
+      <CopyButton text={value} what={name} />
+    </div>
+  )
+}
