@@ -1,0 +1,187 @@
+package otlp
+
+import (
+	"fmt"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/twinspan/twinspan/internal/ingest"
+	"github.com/twinspan/twinspan/internal/span"
+)
+
+// decoder turns the bytes of one ExportTraceServiceRequest into halves. It builds no messages in between: strings and
+// payloads of the halves alias the request, whose bytes it may move within a span. Reading is lenient where protobuf is:
+// fields may stand in any order, repeated ones count as the last, unknown ones are skipped.
+type decoder struct {
+	halves []span.Half
+	// rejected counts spans by reason, whose first is described.
+	rejected map[reason]int
+	first    string
+	clamped  int
+
+	describer span.Describer
+	arena     []byte
+	runs      []run
+
+	// process holds what all spans of a resource have in common, scope what those of a scope have.
+	process, scope span.Half
+	appHash        uint64
+}
+
+// reason is why a span is not taken, as a label of the metrics.
+type reason string
+
+const (
+	reasonMalformed reason = "malformed"
+	reasonTraceID   reason = "trace_id"
+	reasonSpanID    reason = "span_id"
+	reasonParentID  reason = "parent_span_id"
+	reasonStart     reason = "start_time"
+)
+
+const wireVarint, wireFixed64, wireBytes, wireFixed32 = 0, 1, 2, 5
+
+// decode reads body, which must not be used by others from then on. It fails with ingest.ErrInvalid or
+// ingest.ErrTooLarge (wrapped) when the request as a whole cannot be taken.
+func decode(body []byte, maxSpans int) (*decoder, error) {
+	spans, err := count(body)
+	if err != nil {
+		return nil, err
+	}
+	if spans > maxSpans {
+		return nil, fmt.Errorf("%w: it has %d spans, the limit is %d", ingest.ErrTooLarge, spans, maxSpans)
+	}
+	d := &decoder{halves: make([]span.Half, 0, spans), describer: span.Describer{MarkAttr: true}}
+	err = each(body, 1, d.resourceSpans)
+	return d, err
+}
+
+// count gives the number of spans, so that the halves are allocated once and not beyond the limit.
+func count(body []byte) (n int, err error) {
+	spans := func([]byte) error {
+		n++
+		return nil
+	}
+	scopes := func(m []byte) error { return each(m, 2, spans) }
+	err = each(body, 1, func(m []byte) error { return each(m, 2, scopes) })
+	return n, err
+}
+
+// each calls fn for the messages in a field of m, and checks m's other fields.
+func each(m []byte, number int, fn func([]byte) error) error {
+	for rest := m; len(rest) > 0; {
+		f, behind, ok := span.NextField(rest)
+		if !ok {
+			return fmt.Errorf("%w: malformed protobuf %d bytes before the end of a message of %d bytes",
+				ingest.ErrInvalid, len(rest), len(m))
+		}
+		if f.Number == number && f.Wire == wireBytes {
+			if err := fn(f.Data); err != nil {
+				return err
+			}
+		}
+		rest = behind
+	}
+	return nil
+}
+
+func (d *decoder) resourceSpans(m []byte) error {
+	var resource span.Payload
+	// The resource may stand behind its spans.
+	err := each(m, 1, func(r []byte) error {
+		if resource == nil {
+			resource = make(span.Payload, 0, len(r)+64)
+		}
+		return each(r, 1, func(attr []byte) error {
+			resource = span.AppendBytesField(resource, 9, attr)
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	if err := d.setProcess(resource); err != nil {
+		return err
+	}
+	return each(m, 2, d.scopeSpans)
+}
+
+// setProcess takes app and instance out of the resource's attributes.
+func (d *decoder) setProcess(resource span.Payload) error {
+	d.process = span.Half{Payload: resource, Route: span.RouteOTLP}
+	if !d.describer.Describe(&d.process) {
+		return fmt.Errorf("%w: malformed resource attribute", ingest.ErrInvalid)
+	}
+	// Of what Describe finds only the load-test mark is the process's.
+	d.process = span.Half{Resource: resource, Route: span.RouteOTLP, LoadTest: d.process.LoadTest}
+	var app, instance, host, pod string
+	resource.Attrs(func(key string, v span.Value) bool {
+		switch key {
+		case "service.name":
+			app = firstText(app, v)
+		case "service.instance.id":
+			instance = firstText(instance, v)
+		case "host.name":
+			host = firstText(host, v)
+		case "k8s.pod.name":
+			pod = firstText(pod, v)
+		}
+		return true
+	})
+	d.process.App = first(app, "unknown_service")
+	d.process.Instance = first(instance, first(host, pod))
+	d.appHash = xxhash.Sum64String(d.process.App)
+	return nil
+}
+
+func firstText(have string, v span.Value) string {
+	if have != "" {
+		return have
+	}
+	return v.Text()
+}
+
+func first(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+func (d *decoder) scopeSpans(m []byte) error {
+	d.scope = d.process
+	var extra span.Payload
+	err := each(m, 1, func(scope []byte) error {
+		for rest := scope; len(rest) > 0; {
+			f, behind, ok := span.NextField(rest)
+			if !ok {
+				return fmt.Errorf("%w: malformed instrumentation scope", ingest.ErrInvalid)
+			}
+			rest = behind
+			switch {
+			case f.Wire != wireBytes:
+			case f.Number == 1:
+				d.scope.Component = string(f.Data)
+			case f.Number == 2 && len(f.Data) > 0:
+				extra = extra.AppendAttr("otel.scope.version", span.String(string(f.Data)))
+			case f.Number == 3:
+				span.Payload(span.AppendBytesField(nil, 9, f.Data)).Attrs(func(key string, v span.Value) bool {
+					extra = extra.AppendAttr("otel.scope."+key, v)
+					return true
+				})
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	// What the spans of a scope share goes with what those of a process share, so that it is kept once.
+	if len(extra) > 0 {
+		d.scope.Resource = append(d.scope.Resource[:len(d.scope.Resource):len(d.scope.Resource)], extra...)
+	}
+	return each(m, 2, func(m []byte) error {
+		d.span(m)
+		return nil
+	})
+}

@@ -1,0 +1,110 @@
+package otlp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding"
+	_ "google.golang.org/grpc/encoding/gzip" // lets senders pack their requests
+	"google.golang.org/grpc/encoding/proto"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/twinspan/twinspan/internal/ingest"
+)
+
+const protocolGRPC = "otlp/grpc"
+
+// traceService is the server's side of opentelemetry.proto.collector.trace.v1.TraceService.
+type traceService interface {
+	exportGRPC(ctx context.Context, req *message) (*message, error)
+}
+
+// message is a request or an answer in its encoded form.
+type message struct{ data []byte }
+
+// RegisterGRPC registers the TraceService with g, which must have been made with GRPCOptions.
+func (s *Server) RegisterGRPC(g *grpc.Server) {
+	g.RegisterService(&grpc.ServiceDesc{
+		ServiceName: "opentelemetry.proto.collector.trace.v1.TraceService",
+		HandlerType: (*traceService)(nil),
+		Methods:     []grpc.MethodDesc{{MethodName: "Export", Handler: exportHandler}},
+		Metadata:    "opentelemetry/proto/collector/trace/v1/trace_service.proto",
+	}, s)
+}
+
+// GRPCOptions are what a gRPC server needs for RegisterGRPC: a codec that leaves our messages encoded (and serves others
+// as always), and the limit of the size.
+func (s *Server) GRPCOptions() []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2(proto.Name)}),
+		grpc.MaxRecvMsgSize(int(s.limit)),
+	}
+}
+
+func exportHandler(srv any, ctx context.Context, dec func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
+	req := new(message)
+	if err := dec(req); err != nil {
+		return nil, err
+	}
+	s := srv.(traceService)
+	if intercept == nil {
+		return s.exportGRPC(ctx, req)
+	}
+	info := &grpc.UnaryServerInfo{Server: srv, FullMethod: "/opentelemetry.proto.collector.trace.v1.TraceService/Export"}
+	return intercept(ctx, req, info, func(ctx context.Context, req any) (any, error) {
+		return s.exportGRPC(ctx, req.(*message))
+	})
+}
+
+func (s *Server) exportGRPC(ctx context.Context, req *message) (*message, error) {
+	p, err := s.export(ctx, protocolGRPC, req.data, hash(req.data))
+	if err != nil {
+		return nil, s.status(err)
+	}
+	return &message{p.encode(typeProtobuf)}, nil
+}
+
+// status says in OTLP's words what err asks the sender to do: Unavailable is sent again, the others not.
+func (s *Server) status(err error) error {
+	switch {
+	case errors.Is(err, ingest.ErrLater):
+		st := status.New(codes.Unavailable, err.Error())
+		if with, e := st.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(s.cfg.RetryAfter)}); e == nil {
+			st = with
+		}
+		return st.Err()
+	case errors.Is(err, ingest.ErrTooLarge):
+		return status.Error(codes.ResourceExhausted, err.Error())
+	case errors.Is(err, ingest.ErrInvalid):
+		return status.Error(codes.InvalidArgument, err.Error())
+	}
+	return status.FromContextError(err).Err()
+}
+
+// codec is the protobuf codec, but for messages.
+type codec struct{ encoding.CodecV2 }
+
+func (c codec) Marshal(v any) (mem.BufferSlice, error) {
+	if m, ok := v.(*message); ok {
+		return mem.BufferSlice{mem.SliceBuffer(m.data)}, nil
+	}
+	return c.CodecV2.Marshal(v)
+}
+
+func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	m, ok := v.(*message)
+	if !ok {
+		return c.CodecV2.Unmarshal(data, v)
+	}
+	if m.data != nil {
+		return fmt.Errorf("read an OTLP request: it was read before")
+	}
+	m.data = data.Materialize() // a copy: the halves keep it, gRPC uses its buffers again
+	return nil
+}

@@ -1,0 +1,86 @@
+package otlp
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"mime"
+	"net/http"
+	"strconv"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/twinspan/twinspan/internal/ingest"
+)
+
+const protocolHTTP = "otlp/http"
+
+// The content types of OTLP/HTTP.
+const (
+	typeProtobuf = "application/x-protobuf"
+	typeJSON     = "application/json"
+)
+
+var errContentType = errors.New("content type not supported")
+
+// Handler serves POST /v1/traces.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/traces", s.serveTraces)
+	return mux
+}
+
+func (s *Server) serveTraces(w http.ResponseWriter, r *http.Request) {
+	contentType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if contentType != typeProtobuf && contentType != typeJSON {
+		err := fmt.Errorf("%w: it is %q, send %s or %s", errContentType, r.Header.Get("Content-Type"), typeProtobuf, typeJSON)
+		s.answerError(w, typeProtobuf, s.failed(r.Context(), protocolHTTP, err))
+		return
+	}
+	body, err := s.bodies.Read(w, r)
+	if err != nil {
+		s.answerError(w, contentType, s.failed(r.Context(), protocolHTTP, err))
+		return
+	}
+	sum := hash(body)
+	if contentType == typeJSON {
+		if body, err = fromJSON(body); err != nil {
+			s.answerError(w, contentType, s.failed(r.Context(), protocolHTTP, err))
+			return
+		}
+	}
+	p, err := s.export(r.Context(), protocolHTTP, body, sum)
+	if err != nil {
+		s.answerError(w, contentType, err)
+		return
+	}
+	answer(w, contentType, http.StatusOK, p.encode(contentType))
+}
+
+func answer(w http.ResponseWriter, contentType string, status int, body []byte) {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the sender is gone; it will send again
+}
+
+// answerError says in OTLP's words what err asks the sender to do: statuses 429, 502, 503 and 504 are sent again, others
+// not.
+func (s *Server) answerError(w http.ResponseWriter, contentType string, err error) {
+	status, code := http.StatusServiceUnavailable, codes.Unavailable
+	switch {
+	case errors.Is(err, ingest.ErrLater):
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(s.cfg.RetryAfter.Seconds()))))
+	case errors.Is(err, ingest.ErrTooLarge):
+		status, code = http.StatusRequestEntityTooLarge, codes.ResourceExhausted
+	case errors.Is(err, ingest.ErrEncoding):
+		w.Header().Set("Accept-Encoding", ingest.Encodings)
+		status, code = http.StatusUnsupportedMediaType, codes.InvalidArgument
+	case errors.Is(err, errContentType):
+		w.Header().Set("Accept-Post", typeProtobuf+", "+typeJSON)
+		status, code = http.StatusUnsupportedMediaType, codes.InvalidArgument
+	case errors.Is(err, ingest.ErrInvalid):
+		status, code = http.StatusBadRequest, codes.InvalidArgument
+	}
+	answer(w, contentType, status, encodeStatus(contentType, code, err.Error()))
+}
