@@ -137,7 +137,9 @@ func (l *Log) commitTogether(requests []*request) {
 		l.buf = nil // one large request must not hold its memory for ever
 	}
 	for _, r := range requests {
-		r.committed(r.offsets)
+		if r.committed != nil {
+			r.committed(r.offsets)
+		}
 		close(r.done)
 	}
 }

@@ -102,6 +102,11 @@ func TestTornMiddleOfCommit(t *testing.T) {
 	mustWriteFile(t, path, b)
 	l = mustOpen(t, cfg, unsyncedFS())
 	wantEntries(t, readAll(t, l, 0), 0, []Record{rec(0, 30)})
+	// One of the same size takes the damaged one's place: the undamaged one behind must not come back.
+	mustAppend(t, l, rec(5, 30))
+	mustClose(t, l)
+	l = mustOpen(t, cfg, unsyncedFS())
+	wantEntries(t, readAll(t, l, 0), 0, []Record{rec(0, 30), rec(5, 30)})
 }
 
 // TestDamage flips every byte of acknowledged records, one at a time, in the last and in an earlier
