@@ -1,0 +1,5 @@
+package agent
+
+const childEnv = "TWINSPAN_AGENT_TEST_CHILD"
+
+func child() {}
