@@ -30,6 +30,16 @@ func eachItem(s string, yield func(key, val string)) {
 	}
 }
 
+// baggageItem gives the value of a key, unescaped, or "".
+func baggageItem(s, key string) (val string) {
+	eachItem(s, func(k, v string) {
+		if k == key && val == "" {
+			val = v
+		}
+	})
+	return val
+}
+
 // unescapeItem undoes %26, %3D and %25.
 func unescapeItem(s string) string {
 	if strings.IndexByte(s, '%') < 0 {

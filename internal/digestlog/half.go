@@ -17,7 +17,8 @@ type notes struct {
 	localHost, localPort               string
 	dbInstance, peerHostname, peerPort string
 	broker, dest, remoteApp            string
-	errorText, bizBaggage, statement   string
+	errorText, statement               string
+	sysBaggage, bizBaggage             string
 	start, duration                    string
 	span8, parent8, twin8              string
 	localAddr, remoteAddr              string
@@ -36,7 +37,7 @@ func (d *lineDecoder) half(fields []field, own bool, repairs Repairs) (Record, s
 	p := make(span.Payload, 0, size)
 	for i := range fields {
 		f := &fields[i]
-		if own && d.ownField(h, &n, &p, f) {
+		if own && (f.val == "" || d.ownField(h, &n, &p, f)) {
 			continue
 		}
 		key := f.key
@@ -92,9 +93,6 @@ func (d *lineDecoder) half(fields []field, own bool, repairs Repairs) (Record, s
 			if f.val == "" {
 				continue
 			}
-			if key == "biz.baggage" {
-				n.bizBaggage = f.val
-			}
 		case "sql":
 			f.val = unescapeComma(f.val)
 			n.sql = f.val
@@ -119,15 +117,15 @@ func (d *lineDecoder) half(fields []field, own bool, repairs Repairs) (Record, s
 			}
 		}
 		p = p.AppendAttr(key, f.value())
-		if key == "sys.baggage" || key == "biz.baggage" {
-			eachItem(f.val, func(k, v string) {
-				p = p.AppendAttr("baggage."+k, span.String(v))
-				if key == "biz.baggage" && k == "mark" && v == "T" {
-					h.LoadTest = true
-				}
-			})
+		switch key {
+		case "sys.baggage":
+			n.sysBaggage = f.val
+		case "biz.baggage":
+			n.bizBaggage = f.val
 		}
 	}
+	p = appendBaggage(p, &n)
+	h.LoadTest = h.LoadTest || baggageItem(n.bizBaggage, "mark") == "T"
 	if n.errorText != "" {
 		p = p.AppendStatusMessage(n.errorText)
 	}
@@ -172,6 +170,17 @@ func (n *notes) note(key, val string) {
 	case "brokerAddr":
 		n.broker = val
 	}
+}
+
+// appendBaggage appends each item of baggage as baggage.<key>. Of a key that both kinds have, it is the business one.
+func appendBaggage(p span.Payload, n *notes) span.Payload {
+	eachItem(n.sysBaggage, func(k, v string) {
+		if baggageItem(n.bizBaggage, k) == "" {
+			p = p.AppendAttr("baggage."+k, span.String(v))
+		}
+	})
+	eachItem(n.bizBaggage, func(k, v string) { p = p.AppendAttr("baggage."+k, span.String(v)) })
+	return p
 }
 
 // serializeTime says that a key is empty where its value is not known.

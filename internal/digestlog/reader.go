@@ -187,7 +187,7 @@ func (r *Reader) line(to int) {
 			r.count, r.scan = 1, to
 			if r.file.Kind == KindOther {
 				r.deliver(Record{Other: true, Lines: 1})
-			} else {
+			} else if !r.torn(true) {
 				r.reject(ReasonNoStart, "the line does not begin with a time, and no record before it is unfinished")
 			}
 			return
@@ -231,18 +231,19 @@ func (r *Reader) try(final bool) {
 		rec.Repairs |= RepairLines
 	}
 	switch {
+	case state != broken && rec.Repairs&(RepairUnescaped|RepairColumns|RepairKeys) != 0 && r.torn(true):
 	case state == complete, state == looksComplete && final:
 		r.deliver(rec)
 	case state == looksComplete:
 		r.held, r.heldAs = true, rec
-	case final:
-		r.torn(rec)
+	case final && !r.torn(false):
+		r.deliver(Record{Lines: r.count, Err: rec.Err})
 	}
 }
 
-// torn handles a record that cannot be read as a whole. If a process died while writing, the next one's first record
-// follows on the same line: it is looked for and read on its own.
-func (r *Reader) torn(whole Record) {
+// torn looks for a record in the middle of the open one: if a process died while writing, the next one's first record
+// follows on the same line. clean says that it counts only if it needs no repair, because the whole can be read too.
+func (r *Reader) torn(clean bool) bool {
 	all := r.buf[r.head:r.scan]
 	for from, tries := 1, 0; from < len(all) && tries < maxTries; tries++ {
 		i := nextStart(all[from:])
@@ -251,7 +252,7 @@ func (r *Reader) torn(whole Record) {
 		}
 		from += i
 		rec, state := r.lines.decode(r.text(all[from:]))
-		if state == complete || state == looksComplete {
+		if state != broken && (!clean || rec.Repairs&^RepairCharset == 0) {
 			before := bytes.Count(all[:from], []byte{'\n'})
 			start := r.base + int64(r.head)
 			r.push(Record{From: start, To: start + int64(from), Lines: before, Err: &RejectError{
@@ -261,14 +262,11 @@ func (r *Reader) torn(whole Record) {
 			rec.Lines = r.count - before
 			rec.Repairs |= RepairTorn
 			r.deliver(rec)
-			return
+			return true
 		}
 		from++
 	}
-	if whole.Err == nil {
-		whole.Err = &RejectError{Reason: ReasonIncomplete, Detail: "the record breaks off"}
-	}
-	r.deliver(Record{Lines: r.count, Err: whole.Err})
+	return false
 }
 
 // reject rejects the open record.

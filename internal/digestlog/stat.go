@@ -244,7 +244,7 @@ func (d *lineDecoder) ownStat(s *span.Stat, fields []field) *RejectError {
 			if err != nil || len(rest) > 0 {
 				return &RejectError{Reason: ReasonMalformed, Detail: "latency is not one histogram"}
 			}
-			s.Latency = &h
+			s.Latency, s.TotalNanos = &h, h.Sum
 		}
 		if bad {
 			return &RejectError{Reason: ReasonNumber, Detail: f.key + " is not a number: " + quote(f.val)}

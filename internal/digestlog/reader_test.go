@@ -1,0 +1,220 @@
+package digestlog
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestChunksDoNotMatter feeds logs with odd values in pieces of several sizes.
+func TestChunksDoNotMatter(t *testing.T) {
+	files := archive(t, "java-logs")
+	for _, name := range sortedNames(files) {
+		if !strings.HasPrefix(name, "edge-") || strings.HasSuffix(name, ".tsv") {
+			continue
+		}
+		want := readRecords(t, sourceOf(name), files[name])
+		for _, size := range []int{1, 7, 333, 4096} {
+			if got := readChunks(t, sourceOf(name), files[name], size); !reflect.DeepEqual(got, want) {
+				t.Errorf("%s in pieces of %d bytes: %d records, else %d", name, size, len(got), len(want))
+			}
+		}
+	}
+}
+
+// readChunks reads data in pieces; after each it takes the records that are there.
+func readChunks(t testing.TB, src Source, data []byte, size int) (records []Record) {
+	t.Helper()
+	r, err := NewReader(src, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	take := func() {
+		for rec, ok := r.Next(); ok; rec, ok = r.Next() {
+			records = append(records, rec)
+		}
+	}
+	maxRecord := src.MaxRecord
+	if maxRecord == 0 {
+		maxRecord = DefaultMaxRecord
+	}
+	for at := 0; at < len(data); at += size {
+		piece := data[at:min(at+size, len(data))]
+		if r.Fed() != int64(at) {
+			t.Fatalf("fed %d at %d", r.Fed(), at)
+		}
+		r.Feed(piece)
+		take()
+		if r.Buffered() > 2*maxRecord+size {
+			t.Fatalf("%d bytes are kept", r.Buffered())
+		}
+		if r.Offset() > r.Fed() {
+			t.Fatalf("offset %d beyond %d", r.Offset(), r.Fed())
+		}
+	}
+	r.Flush()
+	take()
+	return records
+}
+
+// outcome is a short text of what became of a record.
+func outcome(rec Record) string {
+	var s string
+	switch {
+	case rec.Err != nil:
+		s = "!" + string(rec.Err.Reason)
+	case rec.Other:
+		s = "other"
+	case rec.Half != nil:
+		s = rec.Half.Dotted + " " + rec.Half.Payload.StatusMessage()
+	default:
+		s = "stat " + rec.Stat.Operation
+	}
+	if names := rec.Repairs.Names(); names != nil {
+		s += " (" + strings.Join(names, " ") + ")"
+	}
+	return s
+}
+
+func jsonLine(spanID, message string) string {
+	return `{"time":"2026-11-23 16:49:33.070","local.app":"b","traceId":"c00002021795423773026100220451","spanId":"` + spanID +
+		`","span.kind":"server","result.code":"500","current.thread.name":"t","time.cost.milliseconds":"44ms","request.url":"http://h:1/boom",` +
+		`"method":"GET","req.size.bytes":-1,"resp.size.bytes":-1,"error":"` + message + `","sys.baggage":"","biz.baggage":""}` + "\r\n"
+}
+
+func textLine(spanID, message string) string {
+	return "2026-11-23 16:51:52.101,b,c00002021795423911997100224859," + spanID +
+		",server,500,t,104ms,http://h:1/boom,GET,-1B,-1B," + message + ",,\r\n"
+}
+
+func TestFraming(t *testing.T) {
+	torn := jsonLine("0.1", "")[:150]
+	long := strings.Repeat("x", 5000)
+	tests := []struct {
+		name, data string
+		want       []string
+	}{
+		{"nothing", "", nil},
+		{"blank lines", "\r\n\n\r\n", nil},
+		{"one", jsonLine("0", ""), []string{"0 "}},
+		{"without a line end", strings.TrimSpace(jsonLine("0", "e")), []string{"0 e"}},
+		{"LF", strings.ReplaceAll(jsonLine("0", "")+jsonLine("0.1", ""), "\r", ""), []string{"0 ", "0.1 "}},
+		{"blank between", jsonLine("0", "") + "\r\n\r\n" + jsonLine("0.1", ""), []string{"0 ", "0.1 "}},
+		{"both formats", jsonLine("0", "") + textLine("0.1", "e"), []string{"0 ", "0.1 e"}},
+		{"no start", "hello\n" + jsonLine("0", ""), []string{"!no-start", "0 "}},
+		{"breaks in a value", jsonLine("0", "a\r\n\r\nb\nc") + jsonLine("0.1", ""), []string{"0 a\r\n\r\nb\nc (lines)", "0.1 "}},
+		{"breaks in text", textLine("0", "a\r\n\nb") + textLine("0.1", ""), []string{"0 a\r\n\nb (lines)", "0.1 "}},
+		{"commas and a break that look like the end", textLine("0", "a,,\r\nb,c") + textLine("0.1", ""),
+			[]string{"0 a,,\r\nb,c (lines columns)", "0.1 "}},
+		{"a line of JSON in a value", jsonLine("0", `{"a":"b"}`+"\nx"), []string{"0 {\"a\":\"b\"}\nx (unescaped lines)"}},
+		{"broken off, then another", torn + "\r\n" + jsonLine("0.2", ""), []string{"!incomplete", "0.2 "}},
+		{"broken off, then another on the same line", torn + jsonLine("0.2", ""), []string{"!incomplete", "0.2  (torn)"}},
+		{"text broken off, then another on the same line", textLine("0.1", "")[:60] + textLine("0.2", ""), []string{"!incomplete", "0.2  (torn)"}},
+		{"a whole line in a message", jsonLine("0", strings.TrimSpace(jsonLine("0.5", "x"))), []string{"0 " + strings.TrimSpace(jsonLine("0.5", "x")) + " (unescaped)"}},
+		{"zeros of a crash", "\x00\x00\x00" + jsonLine("0.2", ""), []string{"!incomplete", "0.2  (torn)"}},
+		{"broken off at the end", jsonLine("0", "") + torn, []string{"0 ", "!incomplete"}},
+		{"too long", jsonLine("0", long) + jsonLine("0.1", ""), []string{"!too-long", "0.1 "}},
+		{"too long over lines", jsonLine("0", strings.Repeat("xxxxx\r\n", 1000)) + "y\n" + jsonLine("0.1", ""), []string{"!too-long", "0.1 "}},
+		{"too long without end", jsonLine("0", "") + long + long, []string{"0 ", "!too-long"}},
+		{"bad time", strings.Replace(jsonLine("0", ""), "-23 16", "-23T16", 1), []string{"!bad-time"}},
+		{"no trace id", strings.Replace(jsonLine("0", ""), "c00002021795423773026100220451", "", 1), []string{"!no-trace-id"}},
+		{"no span id", jsonLine("", ""), []string{"!no-span-id"}},
+		{"bad cost", strings.Replace(jsonLine("0", ""), "44ms", "fast", 1), []string{"!bad-number"}},
+		{"not UTF-8", jsonLine("0", "\xff"), []string{"0 \uFFFD (charset)"}},
+		{"keys of another version", strings.Replace(jsonLine("0", "e"), `"req.size.bytes":-1`, `"new.key":"say "hi""`, 1), []string{"0 e (unescaped keys)"}},
+	}
+	src := Source{Name: "spring-mvc-digest.log", Zone: time.UTC, MaxRecord: 4000}
+	for _, tt := range tests {
+		for _, size := range []int{1 << 20, 1, 100} {
+			var got []string
+			records := readChunks(t, src, []byte(tt.data), size)
+			checkCover(t, []byte(tt.data), records)
+			for _, rec := range records {
+				got = append(got, outcome(rec))
+			}
+			if !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("%s, in pieces of %d:\n got %q\nwant %q", tt.name, size, got, tt.want)
+			}
+		}
+	}
+}
+
+func TestSettle(t *testing.T) {
+	r, err := NewReader(Source{Name: "spring-mvc-digest.log"}, 700)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, two := textLine("0", "a"), textLine("0.1", "")
+	r.Feed([]byte(one))
+	if _, ok := r.Next(); ok {
+		t.Fatal("a text line that ends in free text has to be held: its value may go on")
+	}
+	if r.Offset() != 700 {
+		t.Errorf("offset %d", r.Offset())
+	}
+	r.Settle()
+	if rec, ok := r.Next(); !ok || outcome(rec) != "0 a" || rec.From != 700 || rec.To != 700+int64(len(one)) {
+		t.Errorf("settled: %+v", rec)
+	}
+	r.Feed([]byte(two[:20]))
+	r.Settle()
+	if _, ok := r.Next(); ok {
+		t.Error("an unfinished line is no record")
+	}
+	r.Feed([]byte(two[20:]))
+	if rec, ok := r.Next(); !ok || outcome(rec) != "0.1 " {
+		t.Errorf("a text line that ends in nothing free needs no settling: %+v", rec)
+	}
+	if r.Offset() != 700+int64(len(one)+len(two)) || r.Offset() != r.Fed() {
+		t.Errorf("offset %d, fed %d", r.Offset(), r.Fed())
+	}
+}
+
+func TestNewReaderErrors(t *testing.T) {
+	for _, src := range []Source{{Name: "app.log"}, {Name: "biz-digest.log", Charset: "klingon"}, {Name: "biz-digest.log", Charset: "UTF-16"}} {
+		if _, err := NewReader(src, 0); err == nil {
+			t.Errorf("%+v was accepted", src)
+		}
+	}
+	if _, err := NewReader(Source{Name: "my.log", File: File{Component: "spring-mvc", Kind: KindDigest}}, 0); err != nil {
+		t.Error(err)
+	}
+}
+
+// FuzzReader feeds any bytes as any kind of file; offsets have to cover them and chunks must not matter.
+func FuzzReader(f *testing.F) {
+	names := []string{"spring-mvc-digest.log", "biz-digest.log", "mongodb-digest.log", "http-server-digest.log", "foo-digest.log",
+		"spring-mvc-stat.log", "datasource-client-stat.log", "http-server-stat.log", "foo-stat.log", "tracer-self.log", "dubbo-server-digest.log"}
+	seed := func(line string, name, size int) { f.Add([]byte(line), uint8(name), uint16(size)) }
+	for _, line := range []string{jsonLine("0", ""), jsonLine("0", `a"b`), jsonLine("0", "a\nb"), textLine("0", "a,b\nc"), benchOwn, benchJava, benchText} {
+		for name := range names {
+			seed(line+line, name, 50)
+		}
+	}
+	seed(`{"time":"2026-11-23 16:50:38.970","stat.key":{"local.app":"b","database.name":"l","sql":[bad},"count":1,"total.cost.milliseconds":0,"success":"N","load.test":"F"}`+"\r\n", 6, 9)
+	seed("2026-11-23 16:53:32.954,pay-a,http://h:1/p?q=,,GET,2,17,Y,F\r\n", 5, 9)
+	f.Fuzz(func(t *testing.T, data []byte, name uint8, size uint16) {
+		src := Source{Name: names[int(name)%len(names)], Zone: time.UTC, MaxRecord: 2000}
+		whole := readRecords(t, src, data)
+		if pieces := readChunks(t, src, data, 1+int(size)%3000); !reflect.DeepEqual(pieces, whole) {
+			t.Fatalf("pieces: %+v\nwhole: %+v", pieces, whole)
+		}
+		for _, rec := range whole {
+			if _, err := json.Marshal(rec.Half); err != nil && rec.Half != nil {
+				t.Fatal(err)
+			}
+			if rec.Half != nil && !rec.Half.Payload.Valid() {
+				t.Fatal("payload is not valid")
+			}
+			if rec.Err != nil && (len(rec.Err.Sample) > sampleSize || rec.Err.Reason == "") {
+				t.Fatalf("%+v", rec.Err)
+			}
+		}
+		if bytes.Count(data, []byte("\n")) == 0 && len(whole) > 2 {
+			t.Fatalf("%d records on one line", len(whole))
+		}
+	})
+}
