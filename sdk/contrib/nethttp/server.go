@@ -1,7 +1,6 @@
 package nethttp
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -57,7 +56,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.next.ServeHTTP(recorder.as(), inner)
 }
 
-// end finishes the span, also when next panics. It does not recover, so that the panic's stack stays whole.
+// end finishes the span, also when next panics; the panic goes on, with its value.
 func (h *handler) end(span *twinspan.Span, w *recorder, r *http.Request) {
 	panicked := recover()
 	span.SetOperation(method(r) + " " + h.route(r))
@@ -111,6 +110,4 @@ func serverRequestSize(r *http.Request) int64 {
 }
 
 // SpanFromRequest gives the server span of a request, or nil.
-func SpanFromRequest(r *http.Request) *twinspan.Span { return spanFrom(r.Context()) }
-
-func spanFrom(ctx context.Context) *twinspan.Span { return twinspan.SpanFromContext(ctx) }
+func SpanFromRequest(r *http.Request) *twinspan.Span { return twinspan.SpanFromContext(r.Context()) }

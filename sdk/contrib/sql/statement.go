@@ -57,7 +57,7 @@ func normalize(query string, keepLiterals bool) string {
 		switch {
 		case kind == blank || kind == comment:
 			space()
-		case kind == literal && !keepLiterals && !afterName(b):
+		case kind == literal && !keepLiterals && !numbersParameter(b, part):
 			b = append(b, '?')
 		case part == "|" && keepLiterals:
 			space()
@@ -83,8 +83,14 @@ func normalize(query string, keepLiterals bool) string {
 	return strings.ToValidUTF8(text, "\uFFFD")
 }
 
-// afterName says that b ends inside a name, so that digits that follow belong to it.
-func afterName(b []byte) bool { return len(b) > 0 && wordByte(b[len(b)-1]) }
+// numbersParameter says that part is the number of a parameter that b ends in: "?1", ":1".
+func numbersParameter(b []byte, part string) bool {
+	if len(b) == 0 || part[0] < '0' || part[0] > '9' {
+		return false
+	}
+	c := b[len(b)-1]
+	return c == '?' || c == ':' || c == '@'
+}
 
 type tokenKind uint8
 
@@ -183,7 +189,7 @@ func wordByte(c byte) bool {
 
 // summarize gives the verb and the first table, such as "SELECT account".
 func summarize(query string) string {
-	verb, table := "", ""
+	verb := ""
 	wanted := false // the next name is the table
 	for i := 0; i < len(query); {
 		kind, end := token(query, i)
@@ -216,10 +222,7 @@ func summarize(query string) string {
 	if verb == "" {
 		return "SQL"
 	}
-	if table == "" {
-		return verb
-	}
-	return verb + " " + table
+	return verb
 }
 
 // qualified adds the further parts of "schema.table".

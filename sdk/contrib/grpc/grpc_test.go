@@ -1,0 +1,229 @@
+package twingrpc
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	twinspan "github.com/twinspan/twinspan/sdk"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/stats"
+	"google.golang.org/grpc/status"
+)
+
+type peer struct {
+	tracer *twinspan.Tracer
+	dir    string
+}
+
+func newPeer(t testing.TB, app string) *peer {
+	t.Helper()
+	c := twinspan.DefaultConfig(app)
+	c.LogDir, c.QueuePolicy = t.TempDir(), twinspan.WaitWhenFull
+	tracer, err := twinspan.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := tracer.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &peer{tracer, c.LogDir}
+}
+
+// lines gives the digest lines of a component, by their gRPC method and result code.
+func (p *peer) lines(t *testing.T, component string) map[string]map[string]any {
+	t.Helper()
+	p.tracer.Flush()
+	data, err := os.ReadFile(filepath.Join(p.dir, component+"-digest.log"))
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	all := make(map[string]map[string]any)
+	for line := range strings.Lines(string(data)) {
+		var o map[string]any
+		if err := json.Unmarshal([]byte(line), &o); err != nil {
+			t.Fatal(err)
+		}
+		key := o["method"].(string) + " " + o["result.code"].(string)
+		if all[key] != nil {
+			t.Errorf("%s: %s comes twice", component, key)
+		}
+		all[key] = o
+	}
+	return all
+}
+
+func check(t *testing.T, name string, line map[string]any, want map[string]any) {
+	t.Helper()
+	if line == nil {
+		t.Errorf("%s: no line", name)
+	}
+	for key, v := range want {
+		if line[key] != v {
+			t.Errorf("%s: %s is %v, want %v", name, key, line[key], v)
+		}
+	}
+}
+
+// connect gives a traced client of a traced server with the health service. stop ends both, when all calls are over.
+func connect(t *testing.T, a, b *twinspan.Tracer, server []grpc.ServerOption, client []Option) (conn *grpc.ClientConn, stop func()) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := grpc.NewServer(append(server, grpc.StatsHandler(NewServerHandler(b)))...)
+	healthpb.RegisterHealthServer(s, health.NewServer())
+	done := make(chan error)
+	go func() { done <- s.Serve(listener) }()
+	conn, err = grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithStatsHandler(NewClientHandler(a, client...)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn, func() {
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+		s.GracefulStop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestUnaryAndStream(t *testing.T) {
+	a, b := newPeer(t, "a"), newPeer(t, "b")
+	var inner *twinspan.Span
+	intercept := grpc.UnaryInterceptor(func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, h grpc.UnaryHandler) (any, error) {
+		inner = twinspan.SpanFromContext(ctx)
+		return h(ctx, request)
+	})
+	conn, stop := connect(t, a.tracer, b.tracer, []grpc.ServerOption{intercept}, []Option{WithRemoteApp("b")})
+	client := healthpb.NewHealthClient(conn)
+	ctx, root := a.tracer.Start(t.Context(), twinspan.Server, twinspan.HTTPServer, "GET /")
+	root.SetBaggage("user", "张 三")
+	root.SetSystemBaggage("zone", "z1")
+	ctx = metadata.AppendToOutgoingContext(ctx, "own", "kept")
+	if _, err := client.Check(ctx, &healthpb.HealthCheckRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	if inner.SystemBaggage("zone") != "z1" || inner.Baggage("user") != "张 三" {
+		t.Errorf("the handler's span has baggage %q and %q", inner.Baggage("user"), inner.SystemBaggage("zone"))
+	}
+	_, err := client.Check(ctx, &healthpb.HealthCheckRequest{Service: "unknown"})
+	if status.Code(err) != codes.NotFound {
+		t.Fatal(err)
+	}
+	if err := conn.Invoke(ctx, "/grpc.health.v1.Health/Missing", &healthpb.HealthCheckRequest{}, &healthpb.HealthCheckResponse{}); status.Code(err) != codes.Unimplemented {
+		t.Fatal(err)
+	}
+	cancelled, cancel := context.WithCancel(ctx)
+	stream, err := client.Watch(cancelled, &healthpb.HealthCheckRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := stream.Recv(); status.Code(err) != codes.Canceled {
+		t.Fatal(err)
+	}
+	root.End()
+	stop()
+
+	clients, servers := a.lines(t, "grpc-client"), b.lines(t, "grpc-server")
+	// gRPC tells stats handlers nothing of the end of a call to a method that the server does not have.
+	if len(clients) != 4 || len(servers) != 3 {
+		t.Fatalf("%d client and %d server lines", len(clients), len(servers))
+	}
+	for key, want := range map[string][2]map[string]any{
+		"Check 00": {{"spanId": "0.1", "status": "ok", "invoke.type": "unary", "req.size.bytes": 0.0, "resp.size.bytes": 2.0, "error": ""},
+			{"status": "ok", "invoke.type": "unary", "req.size.bytes": 0.0, "resp.size.bytes": 2.0, "error": ""}},
+		"Check 5":    {{"spanId": "0.2", "status": "error", "error": "unknown service", "req.size.bytes": 9.0}, {"status": "ok", "req.size.bytes": 9.0}},
+		"Missing 12": {{"spanId": "0.3", "status": "error"}, nil},
+		"Watch 1":    {{"spanId": "0.4", "status": "error", "invoke.type": "stream"}, {"status": "ok", "invoke.type": "stream"}},
+	} {
+		c, s := clients[key], servers[key]
+		check(t, "client "+key, c, want[0])
+		if want[1] != nil {
+			check(t, "server "+key, s, want[1])
+		}
+		check(t, "client "+key, c, map[string]any{"protocol": "grpc", "service": "grpc.health.v1.Health", "remote.app": "b", "type": "rpc", "span.kind": "client",
+			"parent.id8": root.ID8().String(), "sys.baggage": "zone=z1&", "remote.host": "127.0.0.1", "local.host": "127.0.0.1"})
+		if want[1] == nil {
+			continue
+		}
+		check(t, "server "+key, s, map[string]any{"traceId": root.TraceID(), "spanId": c["spanId"], "twin.id8": c["span.id8"], "operation": c["operation"],
+			"local.address": c["remote.address"], "remote.address": c["local.address"], "local.port": c["remote.port"], "sys.baggage": "zone=z1&"})
+	}
+}
+
+func TestRefusedConnection(t *testing.T) {
+	a := newPeer(t, "a")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithStatsHandler(NewClientHandler(a.tracer)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := healthpb.NewHealthClient(conn).Check(t.Context(), &healthpb.HealthCheckRequest{}); status.Code(err) != codes.Unavailable {
+		t.Fatal(err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	check(t, "client", a.lines(t, "grpc-client")["Check 14"], map[string]any{"status": "error", "operation": "grpc.health.v1.Health/Check"})
+}
+
+func TestSkipAndNil(t *testing.T) {
+	a, b := newPeer(t, "a"), newPeer(t, "b")
+	conn, stop := connect(t, a.tracer, nil, nil, []Option{WithSkip(func(method string) bool { return strings.HasSuffix(method, "/Check") })})
+	// Even inside a traced server's call a skipped one leaves the span around it alone.
+	ctx := NewServerHandler(b.tracer).TagRPC(t.Context(), &stats.RPCTagInfo{FullMethodName: "/x/Y"})
+	if _, err := healthpb.NewHealthClient(conn).Check(ctx, &healthpb.HealthCheckRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	if n := len(a.lines(t, "grpc-client")); n > 0 {
+		t.Errorf("%d client lines", n)
+	}
+	if n := len(b.lines(t, "grpc-server")); n > 0 {
+		t.Errorf("a client's events ended the server's span: %d lines", n)
+	}
+}
+
+func TestCarrierSetsOnlyWhatCanBeSent(t *testing.T) {
+	md := metadata.MD{}
+	c := Carrier(md)
+	for _, pair := range [][2]string{{"Fine", "v"}, {"baggage-a%3Db", "v"}, {"with space", "v"}, {"x-bin", "v"}, {"grpc-x", "v"}, {"", "v"}, {"k", "张"}, {"k2", "a\n"}} {
+		c.Set(pair[0], pair[1])
+	}
+	if len(md) != 1 || md["fine"][0] != "v" {
+		t.Errorf("%v", md)
+	}
+	if v, ok := c.Get("FINE"); v != "v" || !ok || len(c.All("fine")) != 1 {
+		t.Error("case matters")
+	}
+	if _, ok := c.Get("missing"); ok {
+		t.Error("found what is not there")
+	}
+}
