@@ -70,7 +70,7 @@ func (t *tree) findParent(n int32) int32 {
 			return p
 		}
 	}
-	if named == [2]id.Span{} {
+	if named == [2]id.Span{} && id.ParentOf(h.Dotted) == "" {
 		return none
 	}
 	// The parent did not come. A dotted id tells its ancestors; a callee's half stands for the client half that is missing.
@@ -79,7 +79,7 @@ func (t *tree) findParent(n int32) int32 {
 		levels++
 		if s := id.SpanOf(dotted); s != h.Span {
 			if p := t.choose(t.holders[s], n, s); p != none {
-				if levels > 1 || t.nodes[n].client != none {
+				if levels > 1 || t.nodes[n].client != none && h.Parent != 0 {
 					t.notes[n] |= NoteAttached
 				}
 				return p
