@@ -1,0 +1,179 @@
+// Package api is the HTTP surface of queries: /api/v1, documented in docs/api. It reads parameters, asks package query and
+// writes JSON; what an answer means is decided there. It serves no pages, receives no spans and keeps no state but its
+// metrics.
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/klauspost/compress/gzhttp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	apidoc "github.com/twinspan/twinspan/docs/api"
+	"github.com/twinspan/twinspan/internal/query"
+)
+
+// Config is the API's part of the configuration.
+type Config struct {
+	// QueryTimeout bounds one request; beyond it the answer is 504.
+	QueryTimeout time.Duration `yaml:"query_timeout"`
+}
+
+// DefaultConfig gives 30 seconds.
+func DefaultConfig() Config { return Config{QueryTimeout: 30 * time.Second} }
+
+// Validate says which setting is wrong.
+func (c *Config) Validate() error {
+	if c.QueryTimeout <= 0 {
+		return fmt.Errorf("query_timeout is %s: it has to be above 0", c.QueryTimeout)
+	}
+	return nil
+}
+
+// Prefix is the path below which the handler of New answers.
+const Prefix = "/api/v1/"
+
+// API answers requests. It may be used by any number of goroutines.
+type API struct {
+	config  Config
+	query   *query.Service
+	status  func() Status
+	log     *slog.Logger
+	now     func() time.Time
+	metrics *Metrics
+	mux     *http.ServeMux
+	handler http.Handler
+}
+
+// New makes the handler of everything below Prefix. status is asked for each request of /status; nil answers with zeros.
+// metrics may be nil.
+func New(config Config, q *query.Service, status func() Status, metrics *Metrics, log *slog.Logger) *API {
+	if status == nil {
+		status = func() Status { return Status{} }
+	}
+	if metrics == nil {
+		metrics = NewMetrics()
+	}
+	a := &API{config: config, query: q, status: status, log: log, now: time.Now, metrics: metrics, mux: http.NewServeMux()}
+	for _, r := range a.routes() {
+		a.mux.HandleFunc("GET "+r.path, a.serve(r))
+		a.mux.HandleFunc(r.path, a.wrongMethod)
+	}
+	a.mux.HandleFunc(Prefix, a.unknownPath)
+	a.handler = gzhttp.GzipHandler(a.mux)
+	return a
+}
+
+// ServeHTTP answers one request.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
+
+// route is one path with the query parameters that it knows. The tests hold this table against docs/api/openapi.yaml.
+type route struct {
+	path   string
+	params []param
+	// handle reads its parameters before it asks anything, and writes nothing before it has an answer.
+	handle func(ctx context.Context, r *http.Request, in *input) (answer, error)
+}
+
+// answer writes itself as a whole. Its errors are those of the connection.
+type answer interface {
+	writeTo(w http.ResponseWriter) error
+}
+
+func (a *API) routes() []route {
+	timeRange := []param{paramFrom, paramTo}
+	with := func(params ...param) []param { return slices.Concat(params, timeRange) }
+	return []route{
+		{Prefix + "apps", timeRange, a.apps},
+		{Prefix + "operations", with(paramApp), a.operations},
+		{Prefix + "traces/{id}", nil, a.trace},
+		{Prefix + "calls", with(paramApp, paramCaller, paramCallee, paramAddress, paramOperation, paramType, paramError,
+			paramLoadTest, paramMinDuration, paramMaxDuration, paramTag, paramTraceID, paramResultCode, paramLimit, paramCursor), a.calls},
+		{Prefix + "topology", with(paramApp, paramOperation, paramLoadTest), a.topology},
+		{Prefix + "series", with(paramApp, paramOperation, paramCaller), a.series},
+		{Prefix + "status", nil, a.serverStatus},
+		{Prefix + "openapi.yaml", nil, a.openAPI},
+	}
+}
+
+// serve wraps a route's handler: parameters, time limit, errors, metrics.
+func (a *API) serve(rt route) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		begin := time.Now()
+		status := http.StatusOK
+		defer func() { a.metrics.observe(rt.path, status, time.Since(begin)) }()
+		ctx, cancel := context.WithTimeout(r.Context(), a.config.QueryTimeout)
+		defer cancel()
+		in, err := readInput(r.URL.RawQuery, rt.params, a.now())
+		var out answer
+		if err == nil {
+			out, err = rt.handle(ctx, r, in)
+		}
+		if err != nil {
+			status = a.fail(w, r, err)
+			return
+		}
+		w.Header().Set("Cache-Control", "no-store")
+		if r.Method == http.MethodHead {
+			w.Header().Set("Content-Type", "application/json")
+			return
+		}
+		if err := out.writeTo(w); err != nil && !errors.Is(r.Context().Err(), context.Canceled) {
+			a.log.Warn("answer was cut off", "path", r.URL.Path, "error", err)
+		}
+	}
+}
+
+func (a *API) wrongMethod(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Allow", "GET, HEAD")
+	a.fail(w, r, &requestError{http.StatusMethodNotAllowed, "method_not_allowed", fmt.Sprintf("%s %s: use GET", r.Method, r.URL.Path)})
+}
+
+func (a *API) unknownPath(w http.ResponseWriter, r *http.Request) {
+	var known []string
+	for _, rt := range a.routes() {
+		known = append(known, rt.path)
+	}
+	a.fail(w, r, &requestError{http.StatusNotFound, "not_found",
+		fmt.Sprintf("%q is no path of this API: use one of %q", r.URL.Path, known)})
+}
+
+func (a *API) openAPI(context.Context, *http.Request, *input) (answer, error) {
+	return document(apidoc.OpenAPI), nil
+}
+
+type document []byte
+
+func (d document) writeTo(w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/yaml")
+	_, err := w.Write(d)
+	return err
+}
+
+// Metrics count the requests of the API.
+type Metrics struct {
+	requests *prometheus.HistogramVec
+}
+
+// NewMetrics makes the metrics; Register shows them.
+func NewMetrics() *Metrics {
+	return &Metrics{requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "twinspan_api_request_duration_seconds",
+		Help:    "Time to answer requests of /api/v1, by route and status.",
+		Buckets: prometheus.ExponentialBuckets(0.0005, 4, 9),
+	}, []string{"route", "status"})}
+}
+
+// Register adds the metrics to a registry.
+func (m *Metrics) Register(r prometheus.Registerer) error { return r.Register(m.requests) }
+
+func (m *Metrics) observe(route string, status int, d time.Duration) {
+	m.requests.WithLabelValues(route, strconv.Itoa(status)).Observe(d.Seconds())
+}

@@ -1,0 +1,147 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/twinspan/twinspan/internal/query"
+)
+
+func (a *API) apps(ctx context.Context, _ *http.Request, in *input) (answer, error) {
+	r, err := in.timeRange()
+	if err != nil {
+		return nil, err
+	}
+	apps, err := a.query.Apps(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return value{struct {
+		Apps []query.App `json:"apps"`
+	}{list(apps)}}, nil
+}
+
+func (a *API) operations(ctx context.Context, _ *http.Request, in *input) (answer, error) {
+	r, err := in.timeRange()
+	if err != nil {
+		return nil, err
+	}
+	operations, err := a.query.Operations(ctx, r, in.search.Query.App)
+	if err != nil {
+		return nil, err
+	}
+	return value{struct {
+		Operations []query.Operation `json:"operations"`
+	}{list(operations)}}, nil
+}
+
+func (a *API) trace(ctx context.Context, r *http.Request, _ *input) (answer, error) {
+	const longest = 512
+	text := r.PathValue("id")
+	if len(text) > longest {
+		return nil, badRequest("the trace id is longer than %d bytes", longest)
+	}
+	t, err := a.query.Trace(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return traceAnswer{t}, nil
+}
+
+func (a *API) calls(ctx context.Context, _ *http.Request, in *input) (answer, error) {
+	// Whoever names a trace wants its calls, however old.
+	if in.search.TraceID == "" || in.from != nil || in.to != nil {
+		r, err := in.timeRange()
+		if err != nil {
+			return nil, err
+		}
+		in.search.Query.From, in.search.Query.To = r.From, r.To
+	}
+	page, err := a.query.Search(ctx, in.search)
+	if err != nil {
+		return nil, err
+	}
+	return pageAnswer{page}, nil
+}
+
+func (a *API) topology(ctx context.Context, _ *http.Request, in *input) (answer, error) {
+	r, err := in.timeRange()
+	if err != nil {
+		return nil, err
+	}
+	q := &in.search.Query
+	t, err := a.query.Topology(ctx, r, query.TopologyFilter{App: q.App, Operation: q.Operation, LoadTest: q.LoadTest})
+	if err != nil {
+		return nil, err
+	}
+	return value{struct {
+		Nodes []query.App  `json:"nodes"`
+		Edges []query.Edge `json:"edges"`
+		From  string       `json:"from"`
+		To    string       `json:"to"`
+	}{list(t.Nodes), list(t.Edges), formatTime(t.Range.From), formatTime(t.Range.To)}}, nil
+}
+
+type pointJSON struct {
+	TimeUnixNano string `json:"timeUnixNano"`
+	Calls        int64  `json:"calls"`
+	Errors       int64  `json:"errors"`
+	P50Nano      int64  `json:"p50Nano"`
+	P99Nano      int64  `json:"p99Nano"`
+}
+
+func (a *API) series(ctx context.Context, _ *http.Request, in *input) (answer, error) {
+	r, err := in.timeRange()
+	if err != nil {
+		return nil, err
+	}
+	q := &in.search.Query
+	points, err := a.query.Series(ctx, r, query.SeriesFilter{App: q.App, Operation: q.Operation, Caller: q.Caller})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]pointJSON, len(points))
+	for i, p := range points {
+		out[i] = pointJSON{strconv.FormatInt(p.Time, 10), p.Calls, p.Errors, p.P50Nano, p.P99Nano}
+	}
+	return value{struct {
+		StepSeconds int         `json:"stepSeconds"`
+		Points      []pointJSON `json:"points"`
+	}{60, out}}, nil
+}
+
+// Status is what /status tells of the server. Times are in nanoseconds of the Unix epoch.
+type Status struct {
+	Version         string      `json:"version"`
+	Role            string      `json:"role"`
+	StartedUnixNano int64       `json:"startedUnixNano,string"`
+	HalvesReceived  int64       `json:"halvesReceived"`
+	CallsStored     int64       `json:"callsStored"`
+	BytesOnDisk     int64       `json:"bytesOnDisk"`
+	RetentionDays   int         `json:"retentionDays"`
+	Days            []StatusDay `json:"days"`
+	// OpenCalls are those that are found but not yet in the store.
+	OpenCalls int64 `json:"openCalls"`
+}
+
+// StatusDay is one day of receipt, as 2006-01-02.
+type StatusDay struct {
+	Day   string `json:"day"`
+	Calls int64  `json:"calls"`
+	Bytes int64  `json:"bytes"`
+}
+
+func (a *API) serverStatus(context.Context, *http.Request, *input) (answer, error) {
+	s := a.status()
+	s.Days = list(s.Days)
+	return value{s}, nil
+}
+
+// list makes an empty list of none, so that JSON says [] and not null.
+func list[T any](l []T) []T {
+	if l == nil {
+		return []T{}
+	}
+	return l
+}

@@ -1,0 +1,99 @@
+package api
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"github.com/twinspan/twinspan/internal/query"
+	"github.com/twinspan/twinspan/internal/span"
+)
+
+// value is an answer that fits in memory as JSON.
+type value struct{ v any }
+
+func (v value) writeTo(w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(v.v)
+}
+
+// traceAnswer writes a trace call by call: a great one is never in memory as JSON.
+type traceAnswer struct{ t *query.Trace }
+
+type traceJSON struct {
+	TraceID       string   `json:"traceId"`
+	W3CTraceID    string   `json:"w3cTraceId"`
+	StartUnixNano string   `json:"startUnixNano"`
+	DurationNano  int64    `json:"durationNano"`
+	Apps          []string `json:"apps"`
+	Halves        int      `json:"halves"`
+	Truncated     bool     `json:"truncated"`
+	Errors        int      `json:"errors"`
+	LoadTest      bool     `json:"loadTest"`
+}
+
+func (a traceAnswer) writeTo(w http.ResponseWriter) error {
+	t := a.t
+	head, err := json.Marshal(traceJSON{
+		TraceID: t.Text, W3CTraceID: t.ID.Hex(), StartUnixNano: strconv.FormatInt(t.Start, 10), DurationNano: t.Duration,
+		Apps: append([]string{}, t.Apps...), Halves: t.Halves, Truncated: t.Truncated, Errors: t.Errors, LoadTest: t.LoadTest,
+	})
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	out := bufio.NewWriterSize(w, 64<<10)
+	out.Write(head[:len(head)-1])
+	out.WriteString(`,"calls":[`)
+	for i := range t.Nodes {
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		if err := writeNode(out, i, &t.Nodes[i]); err != nil {
+			return err
+		}
+	}
+	out.WriteString("]}\n")
+	return out.Flush()
+}
+
+func writeNode(out *bufio.Writer, id int, n *query.Node) error {
+	b, err := json.Marshal(nodeOf(id, n))
+	if err != nil {
+		return err
+	}
+	out.Write(b[:len(b)-1])
+	for _, side := range []struct {
+		name string
+		half *span.Half
+	}{{"client", n.Call.Client}, {"server", n.Call.Server}} {
+		out.WriteString(`,"` + side.name + `":`)
+		if side.half == nil {
+			out.WriteString("null")
+			continue
+		}
+		// Not through json.Marshal, which would read and check what MarshalJSON gives once more.
+		if b, err = side.half.MarshalJSON(); err != nil {
+			return err
+		}
+		out.Write(b)
+	}
+	return out.WriteByte('}')
+}
+
+// pageAnswer is a page of calls.
+type pageAnswer struct{ page *query.Page }
+
+func (a pageAnswer) writeTo(w http.ResponseWriter) error {
+	calls := make([]callJSON, len(a.page.Calls))
+	for i := range calls {
+		calls[i] = callOf(&a.page.Calls[i])
+	}
+	return value{struct {
+		Calls         []callJSON `json:"calls"`
+		Next          string     `json:"next"`
+		Partial       bool       `json:"partial"`
+		PartialReason string     `json:"partialReason"`
+	}{calls, a.page.Next, a.page.Partial, a.page.Reason}}.writeTo(w)
+}
