@@ -60,7 +60,7 @@ func New(cfg Config, log *slog.Logger) (*Agent, error) {
 	}
 	a := &Agent{
 		cfg: cfg, log: log, metrics: NewMetrics(), sampler: newSampler(log), after: time.After,
-		block: make([]byte, blockSize), warned: make(map[string]bool),
+		block: make([]byte, min(blockSize, cfg.BatchBytes)), warned: make(map[string]bool),
 	}
 	for _, p := range cfg.Paths {
 		pattern, err := expand(p)
