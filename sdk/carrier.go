@@ -107,6 +107,26 @@ func (c MapCarrier) WithPrefix(prefix string, yield func(rest, value string)) {
 	}
 }
 
+// slabCarrier is a HeaderCarrier that is set once and takes the lists of values from one piece of memory.
+type slabCarrier struct {
+	HeaderCarrier
+	slab [7]string
+	used int
+}
+
+// Set is Carrier's.
+func (c *slabCarrier) Set(key, value string) {
+	if c.used == len(c.slab) {
+		c.HeaderCarrier.Set(key, value)
+		return
+	}
+	if isToken(key) {
+		c.slab[c.used] = value
+		c.used++
+		c.HeaderCarrier[canonical(key)] = c.slab[c.used-1 : c.used : c.used]
+	}
+}
+
 func cutPrefixFold(s, prefix string) (rest string, ok bool) {
 	if len(s) < len(prefix) || !strings.EqualFold(s[:len(prefix)], prefix) {
 		return "", false

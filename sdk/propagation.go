@@ -69,6 +69,9 @@ func (s *Span) Inject(c Carrier) {
 	if s == nil {
 		return
 	}
+	if headers, ok := c.(HeaderCarrier); ok {
+		c = &slabCarrier{HeaderCarrier: headers}
+	}
 	biz, sys := s.baggage()
 	for _, p := range s.tracer.config.Inject {
 		switch p {
@@ -131,21 +134,36 @@ func sofaIDs(c Carrier) (traceID, spanID string) {
 }
 
 func extractSOFABaggage(c Carrier, r *remote) {
-	c.WithPrefix(prefixBaggage, func(key, value string) {
-		value = unescapePair(unescapeURL(value))
-		if rest, ok := cutPrefixFold(key, systemKey); ok {
-			r.sys = append(r.sys, Pair{unescapePair(rest), value})
-			return
-		}
-		key = unescapePair(key)
-		for i := range r.biz {
-			// W3C baggage has the key's spelling, and its value is the same or newer.
-			if strings.EqualFold(r.biz[i].Key, key) {
-				return
+	if headers, ok := c.(HeaderCarrier); ok { // the hot path, without a closure
+		for key, values := range headers {
+			if rest, ok := cutPrefixFold(key, prefixBaggage); ok && len(values) > 0 {
+				r.addSOFABaggage(strings.ToLower(rest), values[0])
 			}
 		}
-		r.biz = append(r.biz, Pair{key, value})
-	})
+		return
+	}
+	var pairs []Pair
+	c.WithPrefix(prefixBaggage, func(key, value string) { pairs = append(pairs, Pair{key, value}) })
+	for _, p := range pairs {
+		r.addSOFABaggage(p.Key, p.Value)
+	}
+}
+
+// addSOFABaggage takes a header without its prefix "baggage-".
+func (r *remote) addSOFABaggage(key, value string) {
+	value = unescapePair(unescapeURL(value))
+	if rest, ok := cutPrefixFold(key, systemKey); ok {
+		r.sys = append(r.sys, Pair{unescapePair(rest), value})
+		return
+	}
+	key = unescapePair(key)
+	for i := range r.biz {
+		// W3C baggage has the key's spelling, and its value is the same or newer.
+		if strings.EqualFold(r.biz[i].Key, key) {
+			return
+		}
+	}
+	r.biz = append(r.biz, Pair{key, value})
 }
 
 func isSpanHex(s string) bool {

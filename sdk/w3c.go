@@ -19,6 +19,9 @@ const (
 	maxBaggageItems = 64
 )
 
+// traceparentLen is the length of a traceparent of version 00.
+const traceparentLen = 55
+
 const (
 	flagSampled = 1
 	flagRandom  = 2
@@ -26,7 +29,7 @@ const (
 
 // injectW3C writes traceparent, tracestate and baggage.
 func (s *Span) injectW3C(c Carrier, biz []Pair) {
-	var buf [maxStateText]byte
+	var buf [2*maxStateText + traceparentLen]byte
 	b := append(buf[:0], "00-"...)
 	b = s.trace.AppendHex(b)
 	b = append(b, '-')
@@ -39,9 +42,6 @@ func (s *Span) injectW3C(c Carrier, biz []Pair) {
 		flags += flagRandom
 	}
 	b = append(b, '-', '0', flags)
-	c.Set(keyTraceparent, string(b))
-
-	b = buf[:0]
 	if s.kind.calls() && len(s.spanID)+1+16 <= maxStateValue && isStateValue(s.spanID) {
 		b = append(b, stateKey+"="...)
 		b = append(b, s.spanID...)
@@ -49,13 +49,15 @@ func (s *Span) injectW3C(c Carrier, biz []Pair) {
 		b = s.id8.AppendHex(b)
 	}
 	if s.state != "" {
-		if len(b) > 0 {
+		if len(b) > traceparentLen {
 			b = append(b, ',')
 		}
 		b = append(b, s.state...)
 	}
-	if len(b) > 0 {
-		c.Set(keyTracestate, string(b))
+	both := string(b) // one allocation for two headers
+	c.Set(keyTraceparent, both[:traceparentLen])
+	if len(both) > traceparentLen {
+		c.Set(keyTracestate, both[traceparentLen:])
 	}
 	if len(biz) > 0 {
 		injectW3CBaggage(c, biz)
@@ -94,11 +96,12 @@ func extractW3C(c Carrier, r *remote) {
 	if len(parents) != 1 {
 		return
 	}
-	trace, parent, flags, ok := parseTraceparent(strings.Trim(parents[0], " \t"))
+	header := strings.Trim(parents[0], " \t")
+	trace, parent, flags, ok := parseTraceparent(header)
 	if !ok {
 		return
 	}
-	r.trace, r.traceID, r.id8 = trace, trace.String(), parent
+	r.trace, r.traceID, r.id8 = trace, header[3:3+trace.TextLen()], parent
 	r.sampled, r.random = flags&flagSampled != 0, flags&flagRandom != 0
 	r.state, r.spanID = parseTracestate(c.All(keyTracestate), parent)
 
@@ -118,7 +121,7 @@ func extractW3C(c Carrier, r *remote) {
 
 // parseTraceparent reads version "00", and of later versions what they have in common with it.
 func parseTraceparent(s string) (trace id.Trace, parent id.Span, flags byte, ok bool) {
-	const length = 55
+	const length = traceparentLen
 	if len(s) < length || s[2] != '-' || s[35] != '-' || s[52] != '-' {
 		return trace, 0, 0, false
 	}

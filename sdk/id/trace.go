@@ -57,7 +57,9 @@ func ParseTrace(text string) (t Trace, exact bool) {
 	if _, err := hex.Decode(t[:], digits[:]); err != nil {
 		panic("id: hex digits checked above do not decode: " + err.Error())
 	}
-	return t, t.String() == text
+	var back [32]byte
+	n, _ := t.digits(&back)
+	return t, string(back[:n]) == text
 }
 
 // IsZero says that t is no trace id.
@@ -80,35 +82,49 @@ func (t Trace) IsSOFA() bool {
 
 func (t Trace) text() (text string, sofa bool) {
 	var digits [32]byte
+	n, sofa := t.digits(&digits)
+	return string(digits[:n]), sofa
+}
+
+// digits writes the digits of String and gives their number; the 32 digits are whole, so that Hex is a longer prefix.
+func (t Trace) digits(digits *[32]byte) (n int, sofa bool) {
 	hex.Encode(digits[:], t[:])
-	n := len(digits)
+	n = len(digits)
 	for n > 0 && digits[n-1] == 'f' {
 		n--
 	}
 	if sofaShape(digits[:n]) {
-		return string(digits[:n]), true
+		return n, true
 	}
-	return string(digits[:]), false
+	return len(digits), false
 }
 
-func sofaLen(s string) bool { return sofaShape([]byte(s)) }
+// TextLen gives the length of String. String is a prefix of Hex, so that text that holds Hex holds String too.
+func (t Trace) TextLen() int {
+	var digits [32]byte
+	n, _ := t.digits(&digits)
+	return n
+}
+
+func sofaLen(s string) bool { return sofaShape(s) }
 
 // sofaShape says whether s is a SOFATracer trace id without padding.
-func sofaShape(s []byte) bool {
+func sofaShape[T string | []byte](s T) bool {
 	if len(s) <= sofaFixed || len(s) > sofaFixed+7 {
 		return false
 	}
-	for _, c := range s[:8] {
-		if !hexDigit(c) {
+	for i := range 8 {
+		if !hexDigit(s[i]) {
 			return false
 		}
 	}
 	var ms int64
-	for i, c := range s[8:] {
+	for i := 8; i < len(s); i++ {
+		c := s[i]
 		if c < '0' || c > '9' {
 			return false
 		}
-		if i < 13 {
+		if i < 8+13 {
 			ms = ms*10 + int64(c-'0')
 		}
 	}

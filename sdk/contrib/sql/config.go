@@ -1,6 +1,8 @@
 package twinsql
 
 import (
+	"strings"
+
 	twinspan "github.com/twinspan/twinspan/sdk"
 )
 
@@ -31,5 +33,9 @@ type tracing struct {
 func newTracing(tracer *twinspan.Tracer, c Config) *tracing {
 	t := &tracing{tracer: tracer, config: c, remoteApp: c.System + ":" + c.Database}
 	t.statements.keepLiterals = c.KeepLiterals
+	switch strings.ToLower(c.System) {
+	case "mysql", "mariadb", "tidb", "oceanbase":
+		t.statements.doubleQuoted = true
+	}
 	return t
 }

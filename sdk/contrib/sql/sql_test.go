@@ -363,18 +363,22 @@ func TestStatements(t *testing.T) {
 		{"SELECT a\t|| b\r\n  FROM t3", "SELECT a || b FROM t3", "SELECT t3"},
 	}
 	for _, tt := range tests {
-		if got := normalize(tt.query, false); got != tt.text {
+		if got := new(statements).normalize(tt.query); got != tt.text {
 			t.Errorf("%q: %q, want %q", tt.query, got, tt.text)
 		}
 		if got := summarize(tt.query); got != tt.operation {
 			t.Errorf("%q: operation %q, want %q", tt.query, got, tt.operation)
 		}
 	}
-	if got := normalize("SELECT 'a'\r\n|  'b'  ", true); got != "SELECT 'a' 'b'" {
+	if got := (&statements{keepLiterals: true}).normalize("SELECT 'a'\r\n|  'b'  "); got != "SELECT 'a' 'b'" {
 		t.Errorf("with literals: %q", got)
 	}
-	if got := normalize(strings.Repeat("張", 5000), false); len(got) > maxSQL+4 || !strings.HasSuffix(got, "張 ...") {
+	if got := new(statements).normalize(strings.Repeat("張", 5000)); len(got) > maxSQL+4 || !strings.HasSuffix(got, "張 ...") {
 		t.Errorf("%d bytes", len(got))
+	}
+	mysql := newTracing(nil, Config{System: "MySQL"})
+	if got := mysql.statements.describe(`SELECT "secret" FROM t`).text; got != "SELECT ? FROM t" {
+		t.Errorf("MySQL: %q", got)
 	}
 	var s statements
 	for i := range 3 * maxKnown {
@@ -388,7 +392,7 @@ func TestStatements(t *testing.T) {
 func FuzzNormalize(f *testing.F) {
 	f.Add("SELECT 'a''b' FROM \"t\" -- x\n WHERE $a$b$a$ /* c */ = 1.5e-3 AND `x` = N'x'")
 	f.Fuzz(func(t *testing.T, query string) {
-		text := normalize(query, false)
+		text := new(statements).normalize(query)
 		if len(text) > maxSQL+len(" ...")+3 || strings.ContainsAny(text, "\r\n") {
 			t.Errorf("%q gives %q", query, text)
 		}

@@ -12,6 +12,7 @@ type statement struct{ text, operation string }
 // statements remembers what it made of the texts it has seen: an application has few.
 type statements struct {
 	keepLiterals bool
+	doubleQuoted bool // "a" is a text, as in MySQL
 	mu           sync.RWMutex
 	known        map[string]statement
 }
@@ -30,7 +31,7 @@ func (s *statements) describe(query string) statement {
 	if ok {
 		return d
 	}
-	d = statement{text: normalize(query, s.keepLiterals), operation: summarize(query)}
+	d = statement{text: s.normalize(query), operation: summarize(query)}
 	if len(query) <= maxKnownText {
 		s.mu.Lock()
 		if s.known == nil || len(s.known) >= maxKnown {
@@ -44,7 +45,7 @@ func (s *statements) describe(query string) statement {
 
 // normalize does what SOFATracer does to statements (line breaks, '|' and runs of spaces become one space, the length is
 // bounded), takes comments out and, unless they are to be kept, puts "?" in place of literals.
-func normalize(query string, keepLiterals bool) string {
+func (s *statements) normalize(query string) string {
 	b := make([]byte, 0, min(len(query), maxSQL)+8)
 	space := func() {
 		if len(b) > 0 && b[len(b)-1] != ' ' {
@@ -54,12 +55,15 @@ func normalize(query string, keepLiterals bool) string {
 	for i := 0; i < len(query) && len(b) <= maxSQL; {
 		kind, end := token(query, i)
 		part := query[i:end]
+		if kind == quotedName && part[0] == '"' && s.doubleQuoted {
+			kind = literal
+		}
 		switch {
 		case kind == blank || kind == comment:
 			space()
-		case kind == literal && !keepLiterals && !numbersParameter(b, part):
+		case kind == literal && !s.keepLiterals && !numbersParameter(b, part):
 			b = append(b, '?')
-		case part == "|" && keepLiterals:
+		case part == "|" && s.keepLiterals:
 			space()
 		default:
 			for j := range len(part) {
@@ -104,7 +108,7 @@ const (
 )
 
 // token finds the token that begins at i and its end. It knows what the common dialects share, so that a literal is never
-// taken for something else; what it cannot tell, such as "a" which MySQL may read as text, is a name.
+// taken for something else. "a" is a name here; see statements.doubleQuoted.
 func token(q string, i int) (kind tokenKind, end int) {
 	c := q[i]
 	switch {

@@ -55,6 +55,8 @@ type File struct {
 	file   *os.File
 	size   int64
 	period string // of the lines in the file; "" when it has none
+	begin  int64  // epoch second in which the period begins
+	end    int64  // and the one in which it is over
 	torn   bool   // the file ends in part of a line, which could not be cut off
 
 	buffer []byte
@@ -86,7 +88,7 @@ func (f *File) rolls(now time.Time, n int) bool {
 	if f.config.Roll == Size {
 		return f.size+int64(len(f.buffer)+n) > f.config.MaxBytes
 	}
-	return f.period != "" && f.periodOf(now) != f.period
+	return f.over(now)
 }
 
 // Flush writes what Append took.
@@ -129,7 +131,9 @@ func (f *File) write(now time.Time) error {
 		return fmt.Errorf("write %s: %w", f.path, err)
 	}
 	f.size += int64(n)
-	f.period = f.periodOf(now)
+	if f.period == "" || f.over(now) {
+		f.enter(now)
+	}
 	return nil
 }
 
@@ -194,7 +198,7 @@ func (f *File) openNow() error {
 	}
 	f.file, f.size, f.period, f.torn = file, info.Size(), "", false
 	if f.size > 0 {
-		f.period = f.periodOf(info.ModTime())
+		f.enter(info.ModTime())
 		var end [1]byte
 		if _, err := file.ReadAt(end[:], f.size-1); err != nil || end[0] != '\n' {
 			f.torn = true // a process that was killed left part of a line
@@ -211,7 +215,7 @@ func (f *File) due(now time.Time) bool {
 	if f.config.Roll == Size {
 		return f.size+int64(len(f.buffer)) > f.config.MaxBytes
 	}
-	return f.period != "" && f.period != f.periodOf(now)
+	return f.over(now)
 }
 
 func (f *File) layout() string {
@@ -221,11 +225,27 @@ func (f *File) layout() string {
 	return dayLayout
 }
 
-func (f *File) periodOf(t time.Time) string {
+// enter begins the period of t.
+func (f *File) enter(t time.Time) {
 	if f.config.Roll == Size {
-		return ""
+		return
 	}
-	return t.Local().Format(f.layout())
+	t = t.Local()
+	year, month, day := t.Date()
+	begin, end := time.Date(year, month, day, 0, 0, 0, 0, time.Local), time.Date(year, month, day+1, 0, 0, 0, 0, time.Local)
+	if f.config.Roll == Hourly {
+		begin = t.Truncate(time.Hour)
+		if _, offset := t.Zone(); offset%3600 != 0 { // a zone of half hours
+			begin = time.Date(year, month, day, t.Hour(), 0, 0, 0, time.Local)
+		}
+		end = begin.Add(time.Hour)
+	}
+	f.period, f.begin, f.end = t.Format(f.layout()), begin.Unix(), end.Unix()
+}
+
+// over says that t is not in the period of the file's lines.
+func (f *File) over(t time.Time) bool {
+	return f.period != "" && (t.Unix() >= f.end || t.Unix() < f.begin)
 }
 
 // roll renames the file. It never overwrites a rolled one.
