@@ -59,7 +59,7 @@ export function AppsPage({ params }: { params: URLSearchParams }) {
   const most = shown.reduce((m, a) => Math.max(m, a.calls), 1)
 
   return (
-    <div class="page">
+    <div class="page apps-page">
       {busy && <div class="progress" role="progressbar" aria-label={t('state.loading')} />}
       <div class="page-head">
         <h1>{t('apps.title')}</h1>
@@ -126,7 +126,7 @@ function AppRows({ app: a, open, most, seconds, range }: { app: App; open: boole
           </button>
         </td>
         <td class="r num" title={`${formatRate(a.calls, seconds)}/s · ${a.source === 'stats' ? t('apps.stats') : t('apps.calls')}`}>
-          <span class="meter" style={{ width: `${(a.calls / most) * 100}%` }} />
+          <span class="meter" style={{ width: `calc((100% - 24px) * ${a.calls / most})` }} />
           {formatCount(a.calls)}
         </td>
         <td class={`r num${a.errors ? ' bad' : ' quiet'}`}>{formatShare(a.errors, a.calls)}</td>

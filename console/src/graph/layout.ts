@@ -29,6 +29,8 @@ export interface PlacedNode extends GraphNode {
 
 export interface PlacedEdge extends GraphEdge {
   path: string
+  /** The arrow head, as a polygon's points. */
+  head: string
   /** Where its label stands. */
   x: number
   y: number
@@ -45,6 +47,9 @@ export interface Layout {
 export const nodeHeight = 44
 const most = 240
 
+/** With more edges than this, only the chosen ones carry a label. */
+export const mostLabels = 30
+
 /** Edge widths grow with the logarithm of the calls: 1 to 7 px, whatever the traffic. */
 export function edgeWidth(calls: number, mostCalls: number): number {
   if (mostCalls <= 1) return 1.5
@@ -53,31 +58,58 @@ export function edgeWidth(calls: number, mostCalls: number): number {
 
 type Point = { x: number; y: number }
 
-/** A smooth line through the bends that the layout gives: quadratic curves between their midpoints. */
-export function smooth(points: Point[]): string {
-  if (points.length < 2) return ''
-  const p = (q: Point) => `${q.x.toFixed(1)},${q.y.toFixed(1)}`
-  let d = `M${p(points[0])}`
-  for (let i = 1; i < points.length - 1; i++) {
-    const end = i === points.length - 2 ? points[i + 1] : { x: (points[i].x + points[i + 1].x) / 2, y: (points[i].y + points[i + 1].y) / 2 }
-    d += `Q${p(points[i])} ${p(end)}`
+/** An arrow head that ends in `to` and fits the line's width; `neck` is where the line ends. */
+export function arrow(from: Point, to: Point, width: number): { head: string; neck: Point } {
+  const length = Math.hypot(to.x - from.x, to.y - from.y) || 1
+  const ux = (to.x - from.x) / length
+  const uy = (to.y - from.y) / length
+  const long = 6 + width * 0.8
+  const half = 3 + width * 0.6
+  const neck = { x: to.x - ux * long, y: to.y - uy * long }
+  const at = (x: number, y: number) => `${x.toFixed(1)},${y.toFixed(1)}`
+  const head = [at(to.x, to.y), at(neck.x - uy * half, neck.y + ux * half), at(neck.x + uy * half, neck.y - ux * half)].join(' ')
+  // A little overlap, so that no hairline shows between line and head.
+  return { head, neck: { x: neck.x + ux, y: neck.y + uy } }
+}
+
+/**
+ * A line through the points that leaves, passes and arrives along the direction of the layers, so that edges flow like
+ * wires in a diagram and pass exactly where their labels stand.
+ */
+export function flow(points: Point[], direction: 'LR' | 'TB'): string {
+  const f = (n: number) => n.toFixed(1)
+  let d = `M${f(points[0].x)},${f(points[0].y)}`
+  for (let i = 1; i < points.length; i++) {
+    const p = points[i - 1]
+    const q = points[i]
+    if (direction === 'LR') {
+      const m = (p.x + q.x) / 2
+      d += `C${f(m)},${f(p.y)} ${f(m)},${f(q.y)} ${f(q.x)},${f(q.y)}`
+    } else {
+      const m = (p.y + q.y) / 2
+      d += `C${f(p.x)},${f(m)} ${f(q.x)},${f(m)} ${f(q.x)},${f(q.y)}`
+    }
   }
-  if (points.length === 2) d += `L${p(points[1])}`
   return d
 }
 
 /** Lays a graph out in layers, callers before callees. `measure` gives the width of a label and of a quiet line. */
 export function layOut(nodes: GraphNode[], edges: GraphEdge[], direction: 'LR' | 'TB', measure: (label: string, sub: string) => number): Layout {
   const g = new Graph({ multigraph: true })
-  g.setGraph({ rankdir: direction, nodesep: direction === 'LR' ? 18 : 24, ranksep: direction === 'LR' ? 88 : 56, edgesep: 10, marginx: 16, marginy: 16 })
+  const labelled = edges.length <= mostLabels
+  g.setGraph({ rankdir: direction, nodesep: 24, ranksep: direction === 'LR' ? (labelled ? 44 : 80) : labelled ? 28 : 56, edgesep: 14, marginx: 16, marginy: 16 })
   g.setDefaultEdgeLabel(() => ({}))
   const known = new Set(nodes.map((n) => n.id))
-  for (const n of nodes) g.setNode(n.id, { width: Math.min(measure(n.label, n.sub) + 44, most), height: nodeHeight })
+  for (const n of nodes) g.setNode(n.id, { width: Math.min(measure(n.label, n.sub) + (n.kind === 'app' ? 28 : 56), most), height: nodeHeight })
   const drawn = edges.filter((e) => known.has(e.from) && known.has(e.to))
   // Heavy edges are kept short and straight.
   const mostCalls = drawn.reduce((m, e) => Math.max(m, e.calls), 1)
   for (const e of drawn) {
-    if (e.from !== e.to) g.setEdge(e.from, e.to, { weight: 1 + Math.round(3 * (Math.log1p(e.calls) / Math.log1p(mostCalls))) }, e.id)
+    if (e.from === e.to) continue
+    const weight = 1 + Math.round(3 * (Math.log1p(e.calls) / Math.log1p(mostCalls)))
+    // Room is kept for the label, so that it covers neither a node nor another edge's label.
+    const room = labelled ? { width: measure('', e.label) + 28, height: 16, labelpos: 'c' } : {}
+    g.setEdge(e.from, e.to, { weight, ...room }, e.id)
   }
   dagreLayout(g)
 
@@ -86,16 +118,66 @@ export function layOut(nodes: GraphNode[], edges: GraphEdge[], direction: 'LR' |
     const at = g.node(n.id) as { x: number; y: number; width: number; height: number }
     placed.set(n.id, { ...n, x: at.x, y: at.y, width: at.width, height: at.height })
   }
+  // Edges meet their nodes at the sides that face each other, spread out in the order of where they lead.
+  const routes = new Map<string, { edge: GraphEdge; inner: Point[]; label?: Point; back: boolean }>()
+  const ports = new Map<string, { edge: string; toward: number; start: boolean }[]>()
+  const across = (p: Point) => (direction === 'LR' ? p.y : p.x)
+  const along = (p: Point) => (direction === 'LR' ? p.x : p.y)
+  for (const e of drawn) {
+    if (e.from === e.to) continue
+    const { points, x, y } = g.edge(e.from, e.to, e.id) as { points: Point[]; x?: number; y?: number }
+    const a = placed.get(e.from) as PlacedNode
+    const b = placed.get(e.to) as PlacedNode
+    const label = x !== undefined && y !== undefined ? { x, y } : undefined
+    const half = direction === 'LR' && label ? measure('', e.label) / 2 + 6 : 0
+    // The line is straight where its label stands, and bends before and after.
+    const inner = points
+      .slice(1, -1)
+      .flatMap((p) => (half && Math.abs(p.x - x!) < 0.5 && Math.abs(p.y - y!) < 0.5 ? [{ x: p.x - half, y: p.y }, { x: p.x + half, y: p.y }] : [p]))
+    const back = along(b) < along(a)
+    if (back && half) inner.reverse().sort((p, q) => q.x - p.x)
+    routes.set(e.id, { edge: e, inner, label, back })
+    const put = (node: string, side: string, toward: number, start: boolean) => {
+      const key = `${node}\n${side}`
+      const list = ports.get(key)
+      if (list) list.push({ edge: e.id, toward, start })
+      else ports.set(key, [{ edge: e.id, toward, start }])
+    }
+    put(e.from, back ? 'before' : 'after', across(inner[0] ?? b), true)
+    put(e.to, back ? 'after' : 'before', across(inner[inner.length - 1] ?? a), false)
+  }
+  const starts = new Map<string, Point>()
+  const ends = new Map<string, Point>()
+  for (const [key, list] of ports) {
+    const [id, side] = key.split(/\n(?=\w+$)/)
+    const n = placed.get(id) as PlacedNode
+    const sign = side === 'after' ? 1 : -1
+    const room = (direction === 'LR' ? n.height - 14 : Math.min(n.width - 28, 120)) * (n.kind === 'app' ? 1 : 0.6)
+    list.sort((p, q) => p.toward - q.toward)
+    list.forEach((p, i) => {
+      const offset = list.length === 1 ? 0 : (i / (list.length - 1) - 0.5) * Math.min(room, (list.length - 1) * 12)
+      const at = direction === 'LR' ? { x: n.x + (sign * n.width) / 2, y: n.y + offset } : { x: n.x + offset, y: n.y + (sign * n.height) / 2 }
+      ;(p.start ? starts : ends).set(p.edge, at)
+    })
+  }
+
   const outEdges = drawn.map((e): PlacedEdge => {
     const width = edgeWidth(e.calls, mostCalls)
-    if (e.from === e.to) {
+    const route = routes.get(e.id)
+    if (!route) {
       const n = placed.get(e.from) as PlacedNode
       const top = n.y - n.height / 2
-      return { ...e, width, x: n.x, y: top - 22, path: `M${n.x - 16},${top}C${n.x - 30},${top - 28} ${n.x + 30},${top - 28} ${n.x + 16},${top}` }
+      const path = `M${n.x - 16},${top}C${n.x - 30},${top - 28} ${n.x + 30},${top - 28} ${n.x + 16},${top - 6}`
+      return { ...e, width, x: n.x, y: top - 22, path, head: arrow({ x: n.x + 20, y: top - 20 }, { x: n.x + 16, y: top }, width).head }
     }
-    const points = (g.edge(e.from, e.to, e.id) as { points: Point[] }).points
-    const middle = points[Math.floor(points.length / 2)]
-    return { ...e, width, x: middle.x, y: middle.y, path: smooth(points) }
+    const start = starts.get(e.id) as Point
+    const end = ends.get(e.id) as Point
+    // The line arrives along the layers, and so does its head.
+    const step = route.back ? 1 : -1
+    const before = direction === 'LR' ? { x: end.x + step, y: end.y } : { x: end.x, y: end.y + step }
+    const { head, neck } = arrow(before, end, width)
+    const middle = route.label ?? route.inner[Math.floor(route.inner.length / 2)] ?? { x: (start.x + end.x) / 2, y: (start.y + end.y) / 2 }
+    return { ...e, width, x: middle.x, y: middle.y, path: flow([start, ...route.inner, neck], direction), head }
   })
   const size = g.graph() as { width?: number; height?: number }
   return { nodes: [...placed.values()], edges: outEdges, width: size.width ?? 0, height: size.height ?? 0 }

@@ -2,7 +2,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { useText } from '../i18n'
 import { Icon, iconPath } from '../ui/icon'
 import { narrow, useMedia, useSize } from '../ui/size'
-import { layOut, type GraphEdge, type GraphNode } from './layout'
+import { layOut, mostLabels, type GraphEdge, type GraphNode } from './layout'
 
 interface Props {
   nodes: GraphNode[]
@@ -137,14 +137,23 @@ export function GraphView({ nodes, edges, chosen, found, marked, onChoose }: Pro
     return () => element.removeEventListener('wheel', listener)
   }, [])
 
+  const turn = (id: string) => {
+    // A panel may open beside the graph: the picture stays where it is instead of fitting itself anew.
+    if (!camera && size.width) setCamera(cam)
+    onChoose(id === chosen ? '' : id)
+  }
   const choose = (id: string) => {
-    if (!moved.current) onChoose(id === chosen ? '' : id)
+    if (!moved.current) turn(id)
   }
   const onKey = (id: string) => (e: KeyboardEvent) => {
     if (e.key !== 'Enter' && e.key !== ' ') return
     e.preventDefault()
-    onChoose(id === chosen ? '' : id)
+    turn(id)
   }
+  useEffect(() => {
+    if (!camera || !chosen) return
+    bring(nodeById.has(chosen) ? chosen : (edgeById.get(chosen)?.to ?? ''))
+  }, [chosen, size.width])
   const chosenEdge = edgeById.get(chosen)
   const near = useMemo(() => {
     if (!nodeById.has(chosen)) return null
@@ -158,7 +167,7 @@ export function GraphView({ nodes, edges, chosen, found, marked, onChoose }: Pro
   const dimNode = (id: string) => (found ? !found.has(id) : near ? !near.has(id) : chosenEdge ? id !== chosenEdge.from && id !== chosenEdge.to : false)
   const onEdge = (e: GraphEdge) => e.id === chosen || marked?.has(e.id) || (near !== null && (e.from === chosen || e.to === chosen))
   const dimEdge = (e: GraphEdge) => (found ? true : (near !== null || chosenEdge !== undefined) && !onEdge(e))
-  const showLabels = edges.length <= 30 && cam.k > 0.55
+  const showLabels = edges.length <= mostLabels && cam.k > 0.55
 
   return (
     <div class="graph" ref={box}>
@@ -182,22 +191,15 @@ export function GraphView({ nodes, edges, chosen, found, marked, onChoose }: Pro
           if (e.target === e.currentTarget && !moved.current) onChoose('')
         }}
       >
-        <defs>
-          {['', '-bad', '-on'].map((k) => (
-            <marker key={k} id={`arrow${k}`} viewBox="0 0 8 8" refX="6.5" refY="4" markerWidth="8" markerHeight="8" orient="auto" markerUnits="userSpaceOnUse">
-              <path class={`arrow-head${k}`} d="M0.5,0.8 7.5,4 0.5,7.2z" />
-            </marker>
-          ))}
-        </defs>
         <g transform={`translate(${cam.x},${cam.y}) scale(${cam.k})`}>
           {frame.edges.map((placed) => {
             const e = edgeById.get(placed.id) ?? placed
             const on = onEdge(e)
-            const head = on ? '-on' : e.errorShare > 0.01 ? '-bad' : ''
             return (
               <g
                 key={e.id}
                 class={`edge${on ? ' on' : ''}${dimEdge(e) ? ' dim' : ''}`}
+                style={{ '--share': `${errorMix(e.errorShare)}%` }}
                 role="button"
                 tabIndex={0}
                 aria-pressed={e.id === chosen}
@@ -206,7 +208,8 @@ export function GraphView({ nodes, edges, chosen, found, marked, onChoose }: Pro
                 onKeyDown={onKey(e.id)}
               >
                 <path class="edge-hit" d={placed.path} />
-                <path class="edge-line" d={placed.path} style={{ strokeWidth: `${placed.width}px`, '--share': `${errorMix(e.errorShare)}%` }} marker-end={`url(#arrow${head})`} />
+                <path class="edge-line" d={placed.path} style={{ strokeWidth: `${placed.width}px` }} />
+                <polygon class="edge-head" points={placed.head} />
               </g>
             )
           })}
@@ -229,7 +232,7 @@ export function GraphView({ nodes, edges, chosen, found, marked, onChoose }: Pro
                 <rect class="node-box" width={width} height={height} rx={n.kind === 'app' ? 5 : 22} />
                 {n.errorShare > 0 && <rect class="node-errors" x={n.kind === 'app' ? 5 : 22} y={height - 3} height="3" width={Math.max(2, (width - (n.kind === 'app' ? 10 : 44)) * Math.min(1, n.errorShare))} />}
                 {n.kind !== 'app' && <path class="node-icon" d={iconPath(n.kind)} transform="translate(12,14)" />}
-                <text class="node-label" x={n.kind === 'app' ? 12 : 34} y="18">{clipText(n.label, width - (n.kind === 'app' ? 20 : 48))}</text>
+                <text class="node-label" x={n.kind === 'app' ? 12 : 34} y={n.sub ? 18 : 27}>{clipText(n.label, width - (n.kind === 'app' ? 20 : 48))}</text>
                 <text class="node-sub" x={n.kind === 'app' ? 12 : 34} y="34">{n.sub}</text>
                 <title>{n.label}</title>
               </g>
@@ -240,9 +243,12 @@ export function GraphView({ nodes, edges, chosen, found, marked, onChoose }: Pro
             // Where most edges carry a label they only stay readable while they are few; the chosen ones always do.
             if (!onEdge(e) && !(showLabels && !dimEdge(e))) return null
             return (
-              <text key={e.id} class={`edge-label${onEdge(e) ? ' on' : ''}`} x={placed.x} y={placed.y} dy="0.35em">
-                {e.label}
-              </text>
+              <g key={e.id}>
+                <rect class="edge-label-box" x={placed.x - measure('', e.label) / 2 - 4} y={placed.y - 8} width={measure('', e.label) + 8} height="16" rx="3" />
+                <text class={`edge-label${onEdge(e) ? ' on' : ''}`} x={placed.x} y={placed.y} dy="0.35em">
+                  {e.label}
+                </text>
+              </g>
             )
           })}
         </g>
@@ -257,7 +263,7 @@ export function GraphView({ nodes, edges, chosen, found, marked, onChoose }: Pro
 }
 
 /** How red an edge is, in per cent: visible from the first error, full at a fifth. */
-export const errorMix = (share: number): number => (share <= 0 ? 0 : Math.min(100, 30 + Math.sqrt(Math.min(share, 0.2) / 0.2) * 70))
+export const errorMix = (share: number): number => (share <= 0 ? 0 : Math.min(100, 12 + Math.sqrt(Math.min(share, 0.2) / 0.2) * 88))
 
 function clipText(text: string, width: number): string {
   if (measure(text, '') <= width + 4) return text

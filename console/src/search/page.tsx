@@ -145,7 +145,7 @@ export function SearchPage({ params }: { params: URLSearchParams }) {
             <section class="panel scatter-panel" aria-label={t('search.scatter')}>
               <div class="panel-head">
                 <h2>{t('search.scatter')}</h2>
-                <span class="num quiet">
+                <span class="quiet">
                   {sample.data && (sample.data.complete
                     ? points.length === 1 ? t('search.one') : t('search.all', { n: formatCount(points.length) })
                     : t('search.sample', { n: formatCount(points.length) }))}
@@ -156,7 +156,7 @@ export function SearchPage({ params }: { params: URLSearchParams }) {
                   <i class="dot" /> {t('search.ok')} <i class="dot err" /> {t('search.failed')} <i class="dot hollow" /> {t('search.loadTest')}
                 </span>
               </div>
-              <Scatter calls={points} series={series.data} from={shown.from} to={shown.to} onSelect={onSelect} onOpen={openCall} />
+              <Scatter calls={sample.data?.calls} series={series.data} from={shown.from} to={shown.to} onSelect={onSelect} onOpen={openCall} />
             </section>
             {first.error && first.data && <p class="inline-problem bad" role="alert">{t('error.refresh', { message: first.error.message })}</p>}
             {first.data?.partial && <p class="inline-problem" role="status">{t('search.partial', { reason: first.data.partialReason })}</p>}

@@ -17,7 +17,8 @@ export interface Selection {
 }
 
 interface Props {
-  calls: Call[]
+  /** The domain of durations is unknown while this is undefined: then only time is drawn. */
+  calls: Call[] | undefined
   series: Series | undefined
   from: number
   to: number
@@ -33,6 +34,7 @@ const height = pad.top + plotHeight + axisHeight + stripHeight + 6
 // A drag shorter than this in one direction means "leave that direction alone".
 const leastDrag = 6
 const reach = 9
+const noCalls: Call[] = []
 
 interface Point {
   x: number
@@ -40,8 +42,9 @@ interface Point {
   call: Call
 }
 
-export function Scatter({ calls, series, from, to, onSelect, onOpen }: Props) {
+export function Scatter({ calls: loaded, series, from, to, onSelect, onOpen }: Props) {
   const t = useText()
+  const calls = loaded ?? noCalls
   const box = useRef<HTMLDivElement>(null)
   const canvas = useRef<HTMLCanvasElement>(null)
   const { width } = useSize(box)
@@ -74,7 +77,7 @@ export function Scatter({ calls, series, from, to, onSelect, onOpen }: Props) {
 
     g.textBaseline = 'middle'
     g.textAlign = 'right'
-    for (const v of durationTicks(domain[0], domain[1])) {
+    for (const v of loaded ? durationTicks(domain[0], domain[1]) : []) {
       const at = Math.round(y(v)) + 0.5
       g.strokeStyle = c.line
       g.beginPath()
@@ -139,7 +142,7 @@ export function Scatter({ calls, series, from, to, onSelect, onOpen }: Props) {
       }
     }
     g.globalAlpha = 1
-  }, [points, series, width, domain, from, to, version, t])
+  }, [points, series, width, domain, from, to, version, t, loaded])
 
   const at = (e: PointerEvent) => {
     const r = (canvas.current as HTMLCanvasElement).getBoundingClientRect()

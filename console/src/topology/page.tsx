@@ -208,7 +208,7 @@ function EdgeTable({ data, state, seconds, found }: { data: Topology; state: Top
                 </td>
                 <td class="wide"><TypeLabel type={e.type} /></td>
                 <td class="r num" title={`${formatRate(e.calls, seconds)}/s`}>
-                  <span class="meter" style={{ width: `${(e.calls / most) * 100}%` }} />
+                  <span class="meter" style={{ width: `calc((100% - 24px) * ${e.calls / most})` }} />
                   {formatCount(e.calls)}
                 </td>
                 <td class={`r num wide${e.errors ? ' bad' : ' quiet'}`}>{formatCount(e.errors)}</td>

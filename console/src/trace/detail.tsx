@@ -195,13 +195,12 @@ function Sides({ model, row, clientName, serverName, around }: { model: TraceMod
           {server && <th scope="col">{serverName} · {server.app}</th>}
         </tr>
       </thead>
-      {section(t('detail.call'), (
-        <>
+      <tbody>
           {text('detail.operation', (h) => h.operation)}
           {text('detail.status', (h) => h.status)}
           {text('detail.code', (h) => h.resultCode)}
-          {text('detail.message', (h) => h.statusMessage)}
-          {line(t('detail.start'), (h) => <><span class="num">{dayClock(msOf(h.startUnixNano))}</span> <span class="quiet num">+{formatDuration(nanosSince(model.origin, h.startUnixNano))}</span></>, (h) => h.startUnixNano, 'start')}
+          {client?.statusMessage !== server?.statusMessage && both && text('detail.message', (h) => h.statusMessage)}
+          {line(t('detail.start'), (h) => <><span>{dayClock(msOf(h.startUnixNano))}</span> <span class="quiet num">+{formatDuration(nanosSince(model.origin, h.startUnixNano))}</span></>, (h) => h.startUnixNano, 'start')}
           {line(t('detail.duration'), (h) => <span class="num">{formatDuration(h.durationNano)}</span>, (h) => String(h.durationNano), 'duration')}
           {text('detail.local', (h) => h.localAddress, true)}
           {text('detail.peer', (h) => h.peerAddress, true)}
@@ -212,8 +211,7 @@ function Sides({ model, row, clientName, serverName, around }: { model: TraceMod
           {text('detail.sofaSpanId', (h) => h.sofaSpanId, true)}
           {text('detail.parent', (h) => h.parentSpanId, true)}
           {text('detail.route', (h) => h.route)}
-        </>
-      ))}
+      </tbody>
       {halves.some((h) => Object.keys(h.attributes ?? {}).length) && section(t('detail.attributes'), attributes((h) => h.attributes, true))}
       {events && section(t('detail.events'), (
         <tr>

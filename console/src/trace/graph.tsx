@@ -28,7 +28,7 @@ export function TraceGraph({ model, state }: { model: TraceModel; state: TraceSt
         id: n.id,
         label: n.name === 'external' ? t('call.outside') : n.name,
         kind: n.kind,
-        sub: n.operation || (n.rows.length ? `${formatCount(n.rows.length)} × · ${formatDuration(n.slowest)}` : ''),
+        sub: n.operation || (n.rows.length ? times(n.rows.length, n.slowest) : ''),
         errorShare: n.rows.length ? n.errors / n.rows.length : 0,
       })),
     [sums, t],
@@ -41,7 +41,7 @@ export function TraceGraph({ model, state }: { model: TraceModel; state: TraceSt
         to: e.to,
         calls: e.rows.length,
         errorShare: e.errors / e.rows.length,
-        label: `${formatCount(e.rows.length)} × ${formatDuration(e.total)}`,
+        label: times(e.rows.length, e.total),
       })),
     [sums],
   )
@@ -79,6 +79,8 @@ export function TraceGraph({ model, state }: { model: TraceModel; state: TraceSt
     </section>
   )
 }
+
+const times = (n: number, ns: number) => (n === 1 ? formatDuration(ns) : `${formatCount(n)}× · ${formatDuration(ns)}`)
 
 const nodeName = (id: string) => id.replace('\u001f', ' ')
 

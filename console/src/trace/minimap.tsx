@@ -3,6 +3,7 @@ import { useText } from '../i18n'
 import { prepare, readColours, useThemeVersion } from '../ui/canvas'
 import { useSize } from '../ui/size'
 import type { TraceModel } from './model'
+import { laneLeft, laneRight } from './lane'
 
 const height = 44
 
@@ -14,7 +15,7 @@ export function Minimap({ model, zoom, left, onZoom }: { model: TraceModel; zoom
   const { width } = useSize(box)
   const version = useThemeVersion()
   const [drag, setDrag] = useState<[number, number] | null>(null)
-  const lane = Math.max(width - 28, 40)
+  const lane = Math.max(width - laneLeft - laneRight, 40)
 
   useEffect(() => {
     if (!canvas.current || !width) return

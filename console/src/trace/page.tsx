@@ -88,11 +88,11 @@ function Header({ trace, view }: { trace: Trace; view: 'waterfall' | 'graph' }) 
           <div><dt>{t('trace.halves')}</dt><dd class="num">{formatCount(trace.halves)}</dd></div>
           <div><dt>{t('trace.apps')}</dt><dd class="num" title={trace.apps.join(', ')}>{trace.apps.length}</dd></div>
           <div><dt>{t('trace.errors')}</dt><dd class={`num${trace.errors ? ' bad' : ''}`}>{formatCount(trace.errors)}</dd></div>
-          <div class="fact-start"><dt>{t('trace.start')}</dt><dd class="num">{dayClock(start)}</dd></div>
+          <div class="fact-start"><dt>{t('trace.start')}</dt><dd>{dayClock(start)}</dd></div>
         </dl>
         <dl class="ids">
           {!same && <Id name={t('trace.sofa')} value={trace.traceId} />}
-          <Id name={t('trace.w3c')} value={trace.w3cTraceId} />
+          <Id name={same ? t('trace.id') : t('trace.w3c')} value={trace.w3cTraceId} />
         </dl>
       </div>
       {trace.truncated && <p class="inline-problem bad" role="status">{t('trace.truncated', { n: formatCount(trace.calls.length) })}</p>}

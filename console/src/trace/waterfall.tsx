@@ -8,22 +8,11 @@ import { Icon } from '../ui/icon'
 import { narrow, useMedia, useSize } from '../ui/size'
 import { TypeLabel } from '../ui/labels'
 import { findRows, isCollapsed, isTwinless, reveal, toggle, visibleRows, type Row, type TraceModel } from './model'
+import { laneLeft, laneRight, rulerTicks } from './lane'
 import { Minimap } from './minimap'
 import { writeFolding, writeZoom, type TraceState } from './state'
 
 const [readShare, writeShare] = rememberedNumber('names', 36)
-
-/** Round marks for a ruler that starts at zero. */
-export function rulerTicks(from: number, to: number, count: number): number[] {
-  const span = to - from
-  if (span <= 0 || count < 1) return []
-  const raw = span / count
-  const p = 10 ** Math.floor(Math.log10(raw))
-  const step = [1, 2, 5, 10].map((s) => s * p).find((s) => s >= raw * 0.999) as number
-  const out: number[] = []
-  for (let v = Math.ceil(from / step - 1e-9) * step; v <= to * 1.0000001; v += step) out.push(v)
-  return out
-}
 
 export function Waterfall({ model, state }: { model: TraceModel; state: TraceState }) {
   const t = useText()
@@ -45,7 +34,7 @@ export function Waterfall({ model, state }: { model: TraceModel; state: TraceSta
   const chosen = state.span ? model.byKey.get(state.span) : undefined
 
   const nameWidth = isNarrow ? size.width : Math.round(Math.min(Math.max((size.width * share) / 100, 200), Math.max(size.width - 260, 200)))
-  const laneWidth = Math.max((isNarrow ? size.width : size.width - nameWidth) - 28, 40)
+  const laneWidth = Math.max((isNarrow ? size.width : size.width - nameWidth) - laneLeft - laneRight, 40)
   const px = (ns: number) => ((ns - zoom[0]) / (zoom[1] - zoom[0])) * laneWidth
 
   const scrollTo = (index: number, list = visible) => {
@@ -288,10 +277,12 @@ export function Bars({ row, px, width, critical }: { row: Row; px(ns: number): n
   const outside = px(row.end) < 0 || px(row.start) > width
   const twinless = isTwinless(c)
   const whole = { start: row.start, end: row.end }
+  // Inside its client's bar, with the same margin as a server's bar has above and below; too short a bar has no room.
+  const within = z - a > 10 ? { left: `${a + 4}px`, width: `${z - a - 8}px` } : null
   const label = formatDuration(c.durationNano)
   // Right of the bar, else left of it, else inside at its end.
-  const labelStyle = z + labelRoom <= width + 14 ? { left: `${z + 6}px` } : a >= labelRoom ? { right: `calc(100% - ${a - 6}px)` } : { right: `calc(100% - ${Math.min(z, width) - 5}px)` }
-  const inside = z + labelRoom > width + 14 && a < labelRoom
+  const labelStyle = z + labelRoom <= width + laneRight ? { left: `${z + 6}px` } : a >= labelRoom ? { right: `calc(100% - ${a - 6}px)` } : { right: `calc(100% - ${Math.min(z, width) - 5}px)` }
+  const inside = z + labelRoom > width + laneRight && a < labelRoom
   if (outside) return null
   return (
     <>
@@ -299,7 +290,7 @@ export function Bars({ row, px, width, critical }: { row: Row; px(ns: number): n
         <span class="wire" style={place({ start: Math.min(row.client.end, row.server.start), end: Math.max(row.server.start, row.client.end) })} />
       )}
       {row.client && <span class={`bar client${twinless ? (c.type === 'internal' ? ' internal' : ' leaf') : ''}`} style={place(row.client)} />}
-      {row.client && !row.server && !twinless && <span class="bar missing-server" style={place(whole)} />}
+      {row.client && !row.server && !twinless && within && <span class="bar missing-server" style={within} />}
       {!row.client && row.server && <span class="bar missing-client" style={place(whole)} />}
       {row.server && <span class="bar server" style={place(row.server)} />}
       {critical && <span class="bar critical" style={place(whole)} />}
