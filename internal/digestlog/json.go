@@ -173,8 +173,11 @@ func balanced(s string) int {
 	return 0
 }
 
-// budget bounds the places that scanKnown, scanUnknown and fit try in one record.
-const budget = 20000
+// budget bounds the places that scanKnown, scanUnknown and fit try in one record; searching stepBytes counts as one more.
+const (
+	budget    = 20000
+	stepBytes = 1024
+)
 
 // scanKnown splits an object whose keys and their order are known: a value ends where the next key stands, whatever it
 // contains. Of several such places the first counts from which all that follows fits.
@@ -199,6 +202,9 @@ func matchKeys(dst []field, s string, i int, keys []key, steps *int) ([]field, b
 	}
 	k := keys[0]
 	from := i + len(k.name) + 3
+	if from >= len(s) {
+		return dst, false
+	}
 	last := true
 	for n := 1; n < len(keys); n++ {
 		next := keys[n]
@@ -209,8 +215,10 @@ func matchKeys(dst []field, s string, i int, keys []key, steps *int) ([]field, b
 			}
 			j := indexKey(s, at, next.name)
 			if j < 0 {
+				*steps -= (len(s) - at) / stepBytes
 				break
 			}
+			*steps -= (j - at) / stepBytes
 			if f, ok := k.field(s[from:j]); ok {
 				if out, ok := matchKeys(append(dst, f), s, j+1, keys[n:], steps); ok {
 					return out, true
@@ -272,6 +280,9 @@ func (k key) check(val string) bool { return k.baggage && !validBaggage(val) }
 // scanUnknown splits an object whose first and last keys are known and the others not. Between them a value ends at the
 // first quote that is followed by something that looks like a key.
 func scanUnknown(dst []field, s string, head, tail []key) ([]field, bool) {
+	if len(s) < 2 || s[0] != '{' || s[len(s)-1] != '}' {
+		return dst, false
+	}
 	steps := budget
 	from := len(s)
 	for from > 0 {
@@ -319,6 +330,7 @@ func scanBetween(dst []field, s string, end int, head []key, steps *int) ([]fiel
 		} else if n := valueEnd(s[from:end]); n > 0 {
 			to = from + n
 		}
+		*steps -= (to - from) / stepBytes
 		f, ok := k.field(s[from:to])
 		if !ok {
 			return dst, false

@@ -218,3 +218,28 @@ func FuzzReader(f *testing.F) {
 		}
 	})
 }
+
+// TestHostileRecords reads records that are made to be slow: they have to be read or rejected after a bounded search.
+func TestHostileRecords(t *testing.T) {
+	const size = 900_000
+	fill := func(s string) string { return strings.Repeat(s, size/len(s)) }
+	for name, data := range map[string]string{
+		"spring-mvc-digest.log":        jsonLine("0", fill(`","sys.baggage":"`)),
+		"biz-digest.log":               jsonLine("0", fill(`","k":"`)),
+		"feign-digest.log":             textLine("0", fill("GET,")),
+		"resttemplate-digest.log":      textLine("0", fill("k=v&,")),
+		"mongodb-digest.log":           textLine("0", "{"+fill("{,")),
+		"httpclient-digest.log":        textLine("0", fill("a,\n")),
+		"okhttp-digest.log":            textLine("0", fill("x,,\n")),
+		"dubbo-client-digest.log":      fill(`{"time":"`) + "\n" + jsonLine("0", ""),
+		"dubbo-server-digest.log":      fill("2026-11-23 16:51:52.101,") + "\n",
+		"datasource-client-digest.log": `{"time":"` + fill("}\n"),
+		"datasource-client-stat.log":   `{"time":"2026-11-23 16:51:52.101","stat.key":{"sql":"` + fill(`"},"count":1`) + "}\n",
+		"spring-mvc-stat.log":          "2026-11-23 16:53:32.954,pay-a," + fill("GET,") + "2,17,Y,F\n",
+	} {
+		records := readRecords(t, Source{Name: name, Zone: time.UTC}, []byte(data))
+		if len(records) == 0 {
+			t.Errorf("%s: nothing", name)
+		}
+	}
+}

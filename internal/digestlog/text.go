@@ -1,6 +1,7 @@
 package digestlog
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -92,6 +93,9 @@ func (d *lineDecoder) splitDigest(line string) (textFit, bool) {
 			return fit, false
 		}
 		bizText := p.text(biz, n)
+		if bizText != "" && bizText[len(bizText)-1] != '&' {
+			return fit, false // as would be any longer one
+		}
 		if !validBaggage(bizText) {
 			continue
 		}
@@ -165,7 +169,12 @@ func (p *pieces) fit(dst []field, from, to int, columns []column, steps *int) ([
 		most = to - needed(columns[1:])
 	}
 	first := from + 1
-	if len(columns) == 1 && c.kind == colFree {
+	switch {
+	case c.kind == colJSON:
+		if end := p.object(from, to); end > 0 {
+			first, most = end, end
+		}
+	case len(columns) == 1:
 		first = max(first, most) // the last column takes all that is left
 	}
 	for end := first; end <= most && end <= to; end++ {
@@ -190,6 +199,20 @@ func (p *pieces) fit(dst []field, from, to int, columns []column, steps *int) ([
 		return p.fit(dst, from, to, columns[1:], steps)
 	}
 	return dst, false
+}
+
+// object gives the end of the pieces of the JSON object that piece from begins, or 0.
+func (p *pieces) object(from, to int) int {
+	all := p.text(from, to)
+	n := balanced(all)
+	if n == 0 {
+		return 0
+	}
+	end, _ := slices.BinarySearch(p.ends, p.ends[to-1]-len(all)+n)
+	if end >= to {
+		return 0
+	}
+	return end + 1
 }
 
 // needed is the least number of pieces that columns take.
