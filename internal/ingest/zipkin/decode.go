@@ -1,0 +1,172 @@
+package zipkin
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/twinspan/twinspan/internal/ingest"
+	"github.com/twinspan/twinspan/internal/span"
+	"github.com/twinspan/twinspan/sdk/id"
+)
+
+// decoder turns one request into halves.
+type decoder struct {
+	halves []span.Half
+	// timeless counts spans without any time: Zipkin's clients send such as an addition to a span that they sent before,
+	// and there is no place for them.
+	timeless  int
+	describer span.Describer
+}
+
+// decode reads a list of spans. Zipkin has no way to take a part of them: one that cannot be read refuses all. Errors are
+// ingest.ErrInvalid or ingest.ErrTooLarge, wrapped.
+func decode(body []byte, maxSpans int) (*decoder, error) {
+	var list []json.RawMessage
+	if err := json.Unmarshal(body, &list); err != nil {
+		return nil, fmt.Errorf("%w: want a JSON list of spans: %w", ingest.ErrInvalid, err)
+	}
+	if len(list) > maxSpans {
+		return nil, fmt.Errorf("%w: it has %d spans, the limit is %d", ingest.ErrTooLarge, len(list), maxSpans)
+	}
+	d := &decoder{halves: make([]span.Half, 0, len(list)), describer: span.Describer{MarkAttr: true}}
+	for i, raw := range list {
+		if err := d.span(raw); err != nil {
+			return nil, fmt.Errorf("%w: span %d of %d (from 0): %w", ingest.ErrInvalid, i, len(list), err)
+		}
+	}
+	return d, nil
+}
+
+func (d *decoder) span(raw []byte) error {
+	var m message
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return err
+	}
+	h := span.Half{Route: span.RouteZipkin, Duration: int64(m.Duration) * 1000}
+	if err := identify(&h, &m); err != nil {
+		return err
+	}
+	if h.Start = start(&m); h.Start == 0 {
+		d.timeless++
+		return nil
+	}
+	h.App = first(m.LocalEndpoint.ServiceName, "unknown_service")
+	h.Instance = m.LocalEndpoint.ip()
+	h.Operation = m.Name
+	h.LocalAddr = m.LocalEndpoint.addr()
+	h.PeerAddr = m.RemoteEndpoint.addr()
+	h.Peer = m.RemoteEndpoint.ServiceName
+	if m.Tags.has("error") {
+		h.Status = span.StatusError
+	}
+	if dotted := m.Tags.get(tagOriginSpan); dotted != "" {
+		sofa(&h, &m, dotted)
+	} else {
+		for _, t := range m.Tags {
+			h.Payload = h.Payload.AppendAttr(t.key, span.String(t.value))
+		}
+	}
+	for _, a := range m.Annotations {
+		h.Payload = h.Payload.AppendEvent(int64(a.Timestamp)*1000, a.Value, nil)
+	}
+	// Of old, clients wrote "true" or nothing where they had no text.
+	if text := m.Tags.get("error"); text != "" && text != "true" {
+		h.Payload = h.Payload.AppendStatusMessage(text)
+	}
+	d.describer.Describe(&h)
+	h.Origin = mix(xxhash.Sum64(raw), xxhash.Sum64String(h.App))
+	d.halves = append(d.halves, h)
+	return nil
+}
+
+// identify sets kind and ids by Zipkin's own rules.
+func identify(h *span.Half, m *message) error {
+	switch m.Kind {
+	case "":
+		h.Kind = span.KindInternal
+	case "CLIENT":
+		h.Kind = span.KindClient
+	case "SERVER":
+		h.Kind = span.KindServer
+	case "PRODUCER":
+		h.Kind = span.KindProducer
+	case "CONSUMER":
+		h.Kind = span.KindConsumer
+	default:
+		return fmt.Errorf("kind is %.40q, want CLIENT, SERVER, PRODUCER, CONSUMER or none", m.Kind)
+	}
+	if !isHex(m.TraceID) || len(m.TraceID) > 32 {
+		return fmt.Errorf("traceId is %.40q, want 16 or 32 hex digits that are not all zero", m.TraceID)
+	}
+	var exact bool
+	if h.Trace, exact = id.ParseTrace(m.TraceID); !exact {
+		h.TraceText = m.TraceID
+	}
+	var ok bool
+	if h.Span, ok = id.ParseSpan(m.ID); !ok || h.Span == 0 {
+		return fmt.Errorf("id is %.40q, want 16 hex digits that are not all zero", m.ID)
+	}
+	if m.ParentID != "" {
+		if h.Parent, ok = id.ParseSpan(m.ParentID); !ok {
+			return fmt.Errorf("parentId is %.40q, want 16 hex digits", m.ParentID)
+		}
+	}
+	if h.Parent == h.Span {
+		h.Parent = 0 // some clients write a root so
+	}
+	switch {
+	case !h.Kind.CalleeSide():
+	case m.Shared:
+		h.Twin, h.Parent = h.Span, h.Span
+		h.Span = id.ServerSpanOf(h.Span.String())
+	default:
+		h.Twin = h.Parent
+	}
+	return nil
+}
+
+// start is the span's start in ns of the Unix epoch, or that of its first annotation where it has none of its own, or 0.
+func start(m *message) int64 {
+	at := m.Timestamp
+	if at == 0 {
+		for _, a := range m.Annotations {
+			if at == 0 || a.Timestamp > 0 && a.Timestamp < at {
+				at = a.Timestamp
+			}
+		}
+	}
+	return int64(at) * 1000
+}
+
+func (e *endpoint) addr() string {
+	if e.Port == 0 {
+		return e.ip()
+	}
+	return span.HostPort(e.ip(), fmt.Sprint(e.Port))
+}
+
+// isHex says that text is hex digits, not all zero.
+func isHex(text string) bool {
+	for i := range len(text) {
+		if c := text[i] | 0x20; !(c >= '0' && c <= '9' || c >= 'a' && c <= 'f') || text[i] < '0' {
+			return false
+		}
+	}
+	return strings.Trim(text, "0") != ""
+}
+
+func first(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// mix joins two hashes, so that equal spans of two services differ.
+func mix(a, b uint64) uint64 {
+	const odd = 0x9e3779b97f4a7c15
+	return (a ^ b*odd) * odd
+}

@@ -1,0 +1,250 @@
+package zipkin
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/span"
+	"github.com/twinspan/twinspan/sdk/id"
+)
+
+// TestSOFAVectors reads spans as Java SOFATracer's reporter converts them.
+func TestSOFAVectors(t *testing.T) {
+	data, err := os.ReadFile("testdata/sofatracer/spans.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var vectors []struct {
+		TraceID, SpanID, ParentID string
+		Zipkin                    json.RawMessage
+	}
+	if err := json.Unmarshal(data, &vectors); err != nil {
+		t.Fatal(err)
+	}
+	read := 0
+	for _, v := range vectors {
+		if v.Zipkin[0] != '{' {
+			continue // the reporter throws
+		}
+		read++
+		h := half(t, string(v.Zipkin))
+		want, _ := id.ParseTrace(v.TraceID)
+		if h.Trace != want || h.Dotted != v.SpanID || h.Span != id.SpanOf(v.SpanID) || h.Parent != id.SpanOf(v.ParentID) ||
+			h.App != "Pay-A" || !h.Coarse {
+			t.Errorf("%s %s:\n got %+v\nwant trace %v", v.TraceID, v.SpanID, h, want)
+		}
+		if text := strings.TrimSuffix(v.TraceID, "T"); want.IsSOFA() && h.TraceString() != text {
+			t.Errorf("%s is shown as %s", text, h.TraceString())
+		}
+	}
+	if read != 6 {
+		t.Errorf("%d vectors read, want 6", read)
+	}
+}
+
+// line finds the fields of a digest line, which need not be valid JSON.
+var line = regexp.MustCompile(`"time":"([^"]*)","local.app":"([^"]*)","traceId":"([^"]*)","spanId":"([^"]*)","span.kind":"([^"]*)",` +
+	`"result.code":"([^"]*)",.*"time.cost.milliseconds":"(\d+)ms"`)
+
+// TestSOFABodiesAreTheDigestLines compares what SOFATracer posted with the digest lines of the same requests: each span is
+// the line with the same ids, so that the two routes give one half.
+func TestSOFABodiesAreTheDigestLines(t *testing.T) {
+	digest, err := os.ReadFile("testdata/sofatracer/digest.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	zone := time.FixedZone("Asia/Shanghai", 8*3600)
+	lines := make(map[string]bool)
+	key := func(trace id.Trace, dotted, app, code string, startMillis, durationMillis int64) string {
+		return strings.Join([]string{trace.String(), dotted, app, code, strconv.FormatInt(startMillis, 10), strconv.FormatInt(durationMillis, 10)}, " ")
+	}
+	for text := range bytes.Lines(digest) {
+		f := line.FindStringSubmatch(string(text))
+		if f == nil {
+			t.Fatalf("not a digest line: %s", text)
+		}
+		end, err := time.ParseInLocation("2006-01-02 15:04:05.000", f[1], zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		trace, _ := id.ParseTrace(f[3])
+		cost, _ := strconv.ParseInt(f[7], 10, 64)
+		lines[key(trace, f[4], f[2], f[6], end.UnixMilli()-cost, cost)] = true
+	}
+
+	halves := sofaHalves(t)
+	for i := range halves {
+		h := &halves[i]
+		if k := key(h.Trace, h.Dotted, h.App, h.ResultCode, h.Start/1e6, h.Duration/1e6); !lines[k] {
+			t.Errorf("no digest line for %s", k)
+		} else {
+			delete(lines, k)
+		}
+	}
+	for k := range lines {
+		t.Errorf("no span for the digest line %s", k)
+	}
+}
+
+func sofaHalves(t *testing.T) (all []span.Half) {
+	t.Helper()
+	bodies, err := os.ReadFile("testdata/sofatracer/bodies.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for body := range bytes.Lines(bodies) {
+		d, err := decode(body, manySpans)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, d.halves...)
+	}
+	return all
+}
+
+// TestSOFAServersFindTheirClients checks that every HTTP server span below another has a client span as twin.
+func TestSOFAServersFindTheirClients(t *testing.T) {
+	halves := sofaHalves(t)
+	type key struct {
+		trace id.Trace
+		span  id.Span
+	}
+	clients := make(map[key]string)
+	for _, h := range halves {
+		if h.Kind == span.KindClient {
+			clients[key{h.Trace, h.Span}] = h.Operation
+		}
+	}
+	servers, marked, failed := 0, 0, 0
+	for _, h := range halves {
+		if h.LoadTest {
+			marked++
+		}
+		if h.Status == span.StatusError {
+			failed++
+		}
+		if h.Kind != span.KindServer || h.Dotted == "0" || h.App == "ledger-b" && h.Trace.String()[:8] != "c0000202" {
+			continue // roots, and those whose caller was not traced
+		}
+		servers++
+		if op, ok := clients[key{h.Trace, h.Twin}]; !ok || op != h.Operation || h.Twin != h.Parent {
+			t.Errorf("server half %s %s %q has the client %q", h.Trace, h.Dotted, h.Operation, op)
+		}
+	}
+	if servers < 20 || marked != 3 || failed < 8 {
+		t.Errorf("%d servers, %d of load tests, %d failed", servers, marked, failed)
+	}
+}
+
+func TestSOFAComponents(t *testing.T) {
+	const head = `{"traceId":"000c0000202179542430003610016950","id":"1","timestamp":1795424300036000,` +
+		`"localEndpoint":{"serviceName":"pay-a","ipv4":"192.0.2.2"},"kind":"`
+	const origin = `","tags":{"origin.span.id":"0.1.2","origin.parent.span.id":"0.1","local.app":"Pay-A","result.code":"00",`
+	base := span.Half{Span: id.SpanOf("0.1.2"), Parent: id.SpanOf("0.1"), Dotted: "0.1.2", App: "Pay-A", Instance: "192.0.2.2",
+		LocalAddr: "192.0.2.2", Route: span.RouteZipkin, Coarse: true, Status: span.StatusOK, ResultCode: "00", Start: 1795424300036000000}
+	child := func(h *span.Half) { h.Twin = h.Parent }
+	tests := []struct {
+		name, kind, tags string
+		change           func(*span.Half)
+	}{
+		{"dubbo client", "CLIENT", `"service":"pay.Pay","method":"hello","protocol":"dubbo","remote.host":"10.0.0.2","remote.port":"20880"`,
+			func(h *span.Half) {
+				h.Kind, h.Type, h.Operation, h.PeerAddr = span.KindClient, span.TypeRPC, "pay.Pay#hello", "10.0.0.2:20880"
+			}},
+		{"dubbo server shares the id", "SERVER", `"service":"pay.Pay","method":"hello","local.host":"10.0.0.2","local.port":"20880"`,
+			func(h *span.Half) {
+				h.Kind, h.Type, h.Operation, h.LocalAddr = span.KindServer, span.TypeRPC, "pay.Pay#hello", "10.0.0.2:20880"
+				h.Twin, h.Parent, h.Span = h.Span, h.Span, id.ServerSpanOf("0.1.2")
+			}},
+		{"HTTP server", "SERVER", `"request.url":"http://10.0.0.1:80/pay/123","method":"GET"`,
+			func(h *span.Half) {
+				h.Kind, h.Type, h.Operation, h.LocalAddr = span.KindServer, span.TypeHTTP, "GET /pay/{}", "10.0.0.1:80"
+				child(h)
+			}},
+		{"HTTP client", "CLIENT", `"request.url":"http://10.0.0.1:80/pay/123?a=b","method":"GET","remote.app":"ledger"`,
+			func(h *span.Half) {
+				h.Kind, h.Type, h.Operation, h.PeerAddr, h.Peer = span.KindClient, span.TypeHTTP, "GET /pay/{}", "10.0.0.1:80", "ledger"
+			}},
+		{"Kafka consumer", "SERVER", `"kafka.topic":"orders"`,
+			func(h *span.Half) {
+				h.Kind, h.Type, h.Operation, h.Peer = span.KindConsumer, span.TypeMQ, "orders", "kafka:orders"
+				child(h)
+			}},
+		{"RabbitMQ producer", "CLIENT", `"exchange":"pay.exchange"`,
+			func(h *span.Half) {
+				h.Kind, h.Type, h.Operation, h.Peer = span.KindProducer, span.TypeMQ, "pay.exchange", "rabbitmq:pay.exchange"
+			}},
+		{"SQL", "CLIENT", `"sql":"SELECT a%2C b FROM t","database.name":"ledger","database.type":"mysql","database.endpoint":"db:3306","result.code":"x"`,
+			func(h *span.Half) {
+				h.Kind, h.Type, h.Operation, h.Peer, h.PeerAddr = span.KindClient, span.TypeDB, "SELECT t", "mysql:ledger", "db:3306"
+				h.Status = span.StatusError // by its rule, of "success", "00" is none
+			}},
+		{"Redis", "CLIENT", `"db.type":"redis","method":"GET"`,
+			func(h *span.Half) {
+				h.Kind, h.Type, h.Operation, h.Peer = span.KindClient, span.TypeCache, "GET", "redis"
+			}},
+		{"@Tracer", "CLIENT", `"method":"charge"`,
+			func(h *span.Half) { h.Kind, h.Type, h.Operation = span.KindInternal, span.TypeInternal, "charge" }},
+		{"unknown server", "SERVER", `"x":"y"`,
+			func(h *span.Half) {
+				h.Kind, h.Type, h.Twin, h.Shared, h.Status = span.KindServer, span.TypeRPC, h.Span, true, span.StatusUnset
+			}},
+	}
+	for _, tt := range tests {
+		want := base
+		tt.change(&want)
+		h := half(t, head+tt.kind+origin+tt.tags+"}}")
+		if v, ok := h.Payload.Attr("sql"); ok && v.Text() != "SELECT a, b FROM t" {
+			t.Errorf("sql is %q", v.Text())
+		}
+		if _, ok := h.Payload.Attr("origin.span.id"); ok {
+			t.Errorf("%s: a tag that is in Dotted is kept twice", tt.name)
+		}
+		if h.Trace.String() != "c0000202179542430003610016950" {
+			t.Errorf("%s: trace %s", tt.name, h.Trace)
+		}
+		if got := strip(h); mustJSON(t, got) != mustJSON(t, want) || got.Shared != want.Shared || got.Coarse != want.Coarse {
+			t.Errorf("%s:\n got %s\nwant %s", tt.name, mustJSON(t, got), mustJSON(t, want))
+		}
+	}
+}
+
+func mustJSON(t *testing.T, h span.Half) string {
+	t.Helper()
+	b, err := h.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestSOFATrace(t *testing.T) {
+	const start = 1795424300036
+	tests := []struct{ text, want string }{
+		{"000c0000202179542430003610016950", "c0000202179542430003610016950"},
+		{"00c00002021795424300036100111340", "c00002021795424300036100111340"},
+		{"0000a0fe8ec179542430003610016950", "0a0fe8ec179542430003610016950"}, // 10.15.232.236
+		{"00000000001179542430003610016950", "00000001179542430003610016950"}, // 0.0.0.1
+		{"00ffffffff1795424300036100111340", "ffffffff1795424300036100111340"},
+		{"0a0fe8ec179542430003610011234567", "0a0fe8ec179542430003610011234567"},
+		// Two readings have the shape: with the host's last digit for the first of the time, it would be of 2096.
+		{"000c0000204179542430003610016950", "c0000204179542430003610016950"},
+	}
+	for _, tt := range tests {
+		got, ok := sofaTrace(tt.text, start)
+		if !ok || got.String() != tt.want {
+			t.Errorf("%s: got %s, %v, want %s", tt.text, got, ok, tt.want)
+		}
+	}
+	for _, text := range []string{"463ac35c9f6413ad48485a3953bb6124", "0000000000000abc", ""} {
+		if got, ok := sofaTrace(text, start); ok {
+			t.Errorf("%s: taken for %s", text, got)
+		}
+	}
+}
