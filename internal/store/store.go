@@ -7,12 +7,17 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/twinspan/twinspan/internal/span"
+	"github.com/twinspan/twinspan/internal/store/column"
 	"github.com/twinspan/twinspan/sdk/id"
 )
 
@@ -106,8 +111,238 @@ type DayStats struct {
 	Least, Greatest int64
 }
 
-// Stats counts what is stored; the sums over Days, newest first.
+// Stats counts what is stored: the sums over Days, which are newest first. Its own Day is the newest.
 type Stats struct {
 	DayStats
 	Days []DayStats
+}
+
+// Store keeps ranges in a KV. Its methods may be called from any goroutine.
+type Store struct {
+	kv    KV
+	codec *column.Codec
+	index *index
+
+	// use is held for reading by what is under way and for writing by Close.
+	use    sync.RWMutex
+	closed bool
+}
+
+// Open reads what ranges are done. The KV is the store's from now on; Close closes it. After an error it is the caller's.
+func Open(ctx context.Context, kv KV) (*Store, error) {
+	codec, err := column.NewCodec()
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{kv: kv, codec: codec, index: newIndex()}
+	volumes := kv.Volumes()
+	for i, v := range volumes {
+		if err := s.load(ctx, v); err != nil {
+			for _, v := range volumes[i:] {
+				v.Release()
+			}
+			s.release()
+			return nil, fmt.Errorf("store: opening %s: %w", v.Name(), err)
+		}
+		s.index.take(v)
+	}
+	return s, nil
+}
+
+// load adds the ranges of a volume to the index.
+func (s *Store) load(ctx context.Context, v Volume) error {
+	var bad error
+	err := v.Scan(ctx, TableDone, nil, func(key, value []byte) bool {
+		id, ok := parseRange(key)
+		if !ok {
+			bad = fmt.Errorf("%w: the key %x of a done row", ErrCorrupt, key)
+			return false
+		}
+		var d *done
+		if d, bad = parseDone(value); bad == nil && v.Acquire() {
+			s.index.add(v, id, d)
+		}
+		return bad == nil
+	})
+	return errors.Join(err, bad)
+}
+
+func (s *Store) release() {
+	for _, v := range s.index.volumes {
+		v.Release()
+	}
+	s.index.volumes = nil
+}
+
+// begin keeps Close waiting until end.
+func (s *Store) begin() error {
+	s.use.RLock()
+	if s.closed {
+		s.use.RUnlock()
+		return ErrClosed
+	}
+	return nil
+}
+
+func (s *Store) end() { s.use.RUnlock() }
+
+// Close gives the store's directory free. Calls that are under way end first.
+func (s *Store) Close() error {
+	s.use.Lock()
+	defer s.use.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	s.release()
+	return s.kv.Close()
+}
+
+// receipt is the time that chooses a range's volume: when it was received but, where the clock went back over midnight,
+// no day before that of the partition's range before. So a partition's ranges expire in their order.
+func (s *Store) receipt(r *Range) int64 {
+	s.index.mu.Lock()
+	defer s.index.mu.Unlock()
+	if last := s.index.last[r.ID.Partition]; last != nil && last.id.From < r.ID.From && DayOf(last.received) == DayOf(r.Received)+1 {
+		return last.received
+	}
+	return r.Received
+}
+
+// Done gives, for each partition, the log offsets whose ranges are done: merged, sorted. What has been dropped since Open
+// counts as done.
+func (s *Store) Done(ctx context.Context) (map[uint16][]Interval, error) {
+	if err := s.begin(); err != nil {
+		return nil, err
+	}
+	defer s.end()
+	s.index.mu.Lock()
+	defer s.index.mu.Unlock()
+	out := make(map[uint16][]Interval, len(s.index.intervals))
+	for p, list := range s.index.intervals {
+		out[p] = slices.Clone(list)
+	}
+	return out, nil
+}
+
+// LastDone gives, for each partition that the store knows, the offset at which replay starts: the end of the first
+// interval of Done.
+func (s *Store) LastDone(ctx context.Context) (map[uint16]int64, error) {
+	all, err := s.Done(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[uint16]int64, len(all))
+	for p, list := range all {
+		out[p] = list[0].To
+	}
+	return out, nil
+}
+
+// States calls yield with the state of every range received at since (nanoseconds of the Unix epoch) or later and, however
+// old, of each partition's last range, in ascending order of ids, until yield gives false. Ranges without a state give
+// nil. state is the caller's to keep.
+func (s *Store) States(ctx context.Context, since int64, yield func(id RangeID, to int64, state []byte) bool) error {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	defer s.end()
+	volumes := s.index.snapshot()
+	defer releaseAll(volumes)
+	found := make(map[RangeID]*rangeInfo)
+	last := make(map[uint16]*rangeInfo)
+	for _, v := range volumes {
+		for _, r := range v.ranges {
+			if r.received >= since {
+				found[r.id] = r
+			}
+			if l := last[r.id.Partition]; l == nil || l.id.From < r.id.From {
+				last[r.id.Partition] = r
+			}
+		}
+	}
+	for _, r := range last {
+		found[r.id] = r
+	}
+	for _, r := range slices.SortedFunc(maps.Values(found), func(a, b *rangeInfo) int {
+		return cmp.Or(cmp.Compare(a.id.Partition, b.id.Partition), cmp.Compare(a.id.From, b.id.From))
+	}) {
+		var state []byte
+		if r.hasState {
+			var err error
+			if state, err = getValue(ctx, r.volume, r.id, kindState, 0); err != nil {
+				return fmt.Errorf("store: reading the state of range %s: %w", r.id, err)
+			}
+		}
+		if !yield(r.id, r.to, state) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// Expire drops what is older than the KV's retention or beyond its size, whole volumes, oldest first, and gives the days of
+// which something went.
+func (s *Store) Expire(ctx context.Context, now time.Time) (dropped []Day, err error) {
+	if err := s.begin(); err != nil {
+		return nil, err
+	}
+	defer s.end()
+	return s.drop(s.kv.Expired(now))
+}
+
+func (s *Store) drop(volumes []Volume) (dropped []Day, err error) {
+	for _, v := range volumes {
+		if err == nil {
+			if err = s.kv.Drop(v); err == nil {
+				dropped = append(dropped, v.Day())
+				s.index.drop(v)
+			}
+		}
+		v.Release()
+	}
+	return slices.Compact(dropped), err
+}
+
+// dropOldestDay makes room on a full disk; false where there is no more than one day.
+func (s *Store) dropOldestDay() bool {
+	dropped, err := s.drop(s.index.oldestDay())
+	return err == nil && len(dropped) > 0
+}
+
+// Stats counts what is stored.
+func (s *Store) Stats() Stats {
+	var out Stats
+	if s.begin() != nil {
+		return out
+	}
+	defer s.end()
+	volumes := s.index.snapshot()
+	defer releaseAll(volumes)
+	var all bounds
+	days := make(map[Day]*bounds)
+	for _, v := range volumes {
+		day := v.volume.Day()
+		if days[day] == nil {
+			days[day] = new(bounds)
+			out.Days = append(out.Days, DayStats{Day: day})
+		}
+		days[day].merge(&v.bounds)
+		all.merge(&v.bounds)
+		d := &out.Days[len(out.Days)-1]
+		d.Ranges += len(v.ranges)
+		d.Bytes += v.volume.Bytes()
+	}
+	for i := range out.Days {
+		d := &out.Days[i]
+		b := days[d.Day]
+		d.Calls, d.Least, d.Greatest = b.calls, b.least, b.greatest
+		out.Ranges += d.Ranges
+		out.Bytes += d.Bytes
+	}
+	if len(out.Days) > 0 {
+		out.Day = out.Days[0].Day
+	}
+	out.Calls, out.Least, out.Greatest = all.calls, all.least, all.greatest
+	return out
 }

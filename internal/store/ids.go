@@ -1,0 +1,444 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/twinspan/twinspan/internal/span"
+	"github.com/twinspan/twinspan/internal/store/column"
+	"github.com/twinspan/twinspan/sdk/id"
+)
+
+// The ids of a range do not lie with its blocks but in the order of traces, so that a trace's id stands once for all its
+// calls and most parents are a short distance instead of 8 random bytes. Traces are numbered in ascending order of
+// their ids, from 0 over all chunks of the range; a trace of very many calls takes several numbers.
+
+// chunkHalves is the number of halves after which a chunk of ids is cut, maxTraceCalls that of calls after which a trace
+// goes on under a further number.
+const (
+	chunkHalves   = 2048
+	maxTraceCalls = 1 << 16
+)
+
+// Columns of an ids group.
+const (
+	colTraceIDs   = 1 // 16 columns of one byte each: 1..16
+	colCalls      = 20 + iota
+	colBlock      // of a call
+	colRow        // of a call in its block
+	colIDPresent  // of a call
+	colSpan       // of a half: client, then server
+	colParentRef  // see refs
+	colParent     // parents that are no other half of the trace
+	colTwinRef    //
+	colTwin       //
+	colOrigin     // distance from the span id
+	colTraceText  //
+	colDotted     //
+	colOtherTrace // 1 where a half's trace id is not that of its call
+	colOtherIDs   // these trace ids
+)
+
+// A reference to another half of the trace: none, an id of its own, or the distance to the half that has the id.
+const (
+	refNone = iota
+	refOwn
+	refDistance // plus the zigzag distance in halves
+)
+
+type idsWriter struct {
+	w       *column.Writer
+	ints    []int64
+	own     []int64
+	texts   []string
+	halves  []*span.Half // of the chunk
+	present []int64
+	begins  []int // halves at which traces begin
+	counts  []int64
+	traces  []id.Trace
+	rows    []*row
+	places  map[id.Span]int
+	other   []byte
+}
+
+func newIDsWriter(c *column.Codec) *idsWriter {
+	return &idsWriter{w: column.NewWriter(c), places: make(map[id.Span]int)}
+}
+
+// chunks numbers the traces of rows, which have been sorted by sortByTrace, and calls yield with each chunk's bytes and
+// number of traces. Rows must have their places in blocks.
+func (w *idsWriter) chunks(rows []*row, yield func(b []byte, traces int)) {
+	w.reset()
+	for i := 0; i < len(rows); {
+		n := traceRun(rows[i:])
+		w.add(rows[i : i+n])
+		if i += n; len(w.halves) >= chunkHalves || i == len(rows) {
+			yield(w.encode(), len(w.traces))
+			w.reset()
+		}
+	}
+}
+
+// traceRun is the number of rows at the front that share a trace's number.
+func traceRun(rows []*row) int {
+	n := 1
+	first := rows[0].call.Lead()
+	for n < len(rows) && n < maxTraceCalls && rows[n].call.Lead().Trace == first.Trace {
+		n++
+	}
+	return n
+}
+
+// numberTraces sets the traces' numbers, which blocks need before chunks can be written, and calls yield for each.
+func numberTraces(rows []*row, yield func(t id.Trace, number int)) {
+	for i, number := 0, 0; i < len(rows); number++ {
+		n := traceRun(rows[i:])
+		for _, r := range rows[i : i+n] {
+			r.trace = number
+		}
+		yield(rows[i].call.Lead().Trace, number)
+		i += n
+	}
+}
+
+func sortByTrace(rows []*row) {
+	slices.SortFunc(rows, func(a, b *row) int {
+		ta, tb := &a.call.Lead().Trace, &b.call.Lead().Trace
+		if n := bytes.Compare(ta[:], tb[:]); n != 0 {
+			return n
+		}
+		return cmp.Or(cmp.Compare(a.block, b.block), cmp.Compare(a.number, b.number))
+	})
+}
+
+func (w *idsWriter) reset() {
+	clear(w.halves)
+	clear(w.rows)
+	w.halves, w.present, w.begins, w.counts = w.halves[:0], w.present[:0], w.begins[:0], w.counts[:0]
+	w.traces, w.rows = w.traces[:0], w.rows[:0]
+}
+
+func (w *idsWriter) add(rows []*row) {
+	w.traces = append(w.traces, rows[0].call.Lead().Trace)
+	w.begins = append(w.begins, len(w.halves))
+	w.counts = append(w.counts, int64(len(rows)))
+	for _, r := range rows {
+		w.rows = append(w.rows, r)
+		w.present = append(w.present, present(r.call))
+		for _, h := range [...]*span.Half{r.call.Client, r.call.Server} {
+			if h != nil {
+				w.halves = append(w.halves, h)
+			}
+		}
+	}
+}
+
+func (w *idsWriter) encode() []byte {
+	w.w.Begin(len(w.traces))
+	plane := make([]int64, len(w.traces))
+	for p := range len(id.Trace{}) {
+		for i := range w.traces {
+			plane[i] = int64(w.traces[i][p])
+		}
+		w.w.Ints(colTraceIDs+p, plane)
+	}
+	w.w.Ints(colCalls, w.counts)
+	w.callInts(colBlock, func(r *row) int64 { return int64(r.block) })
+	w.callInts(colRow, func(r *row) int64 { return int64(r.number) })
+	w.w.Ints(colIDPresent, w.present)
+	w.halfInts(colSpan, func(h *span.Half) int64 { return int64(h.Span) })
+	w.refs(colParentRef, func(h *span.Half) id.Span { return h.Parent })
+	w.refs(colTwinRef, func(h *span.Half) id.Span { return h.Twin })
+	w.halfInts(colOrigin, func(h *span.Half) int64 { return int64(h.Origin - uint64(h.Span)) })
+	w.halfTexts(colTraceText, func(h *span.Half) string { return h.TraceText })
+	w.halfTexts(colDotted, func(h *span.Half) string { return h.Dotted })
+	w.others()
+	return w.w.Append(nil)
+}
+
+func (w *idsWriter) callInts(col int, value func(*row) int64) {
+	w.ints = w.ints[:0]
+	for _, r := range w.rows {
+		w.ints = append(w.ints, value(r))
+	}
+	w.w.Ints(col, w.ints)
+}
+
+func (w *idsWriter) halfInts(col int, value func(*span.Half) int64) {
+	w.ints = w.ints[:0]
+	for _, h := range w.halves {
+		w.ints = append(w.ints, value(h))
+	}
+	w.w.Ints(col, w.ints)
+}
+
+func (w *idsWriter) halfTexts(col int, value func(*span.Half) string) {
+	w.texts = w.texts[:0]
+	for _, h := range w.halves {
+		w.texts = append(w.texts, value(h))
+	}
+	w.w.Strings(col, w.texts)
+}
+
+// refs writes ids that mostly are the Span of another half of the trace; of several with that id, the last.
+func (w *idsWriter) refs(col int, value func(*span.Half) id.Span) {
+	w.ints, w.own = w.ints[:0], w.own[:0]
+	for t, begin := range w.begins {
+		end := len(w.halves)
+		if t+1 < len(w.begins) {
+			end = w.begins[t+1]
+		}
+		clear(w.places)
+		for i, h := range w.halves[begin:end] {
+			w.places[h.Span] = i
+		}
+		for i, h := range w.halves[begin:end] {
+			ref := int64(refNone)
+			if v := value(h); v != 0 {
+				if at, ok := w.places[v]; ok {
+					ref = refDistance + int64(zigzag(at-i))
+				} else {
+					ref = refOwn
+					w.own = append(w.own, int64(v))
+				}
+			}
+			w.ints = append(w.ints, ref)
+		}
+	}
+	w.w.Ints(col, w.ints)
+	w.w.Ints(col+1, w.own)
+}
+
+func zigzag(n int) int   { return n<<1 ^ n>>63 }
+func unzigzag(n int) int { return int(uint(n)>>1) ^ -(n & 1) }
+
+// others writes the trace ids of halves that are not those of their calls: no pairing makes such calls, but what is given
+// is given back.
+func (w *idsWriter) others() {
+	w.other = w.other[:0]
+	w.ints = w.ints[:0]
+	h := 0
+	for i, r := range w.rows {
+		lead := r.call.Lead().Trace
+		for p := w.present[i]; p != 0; p &= p - 1 {
+			var differs int64
+			if w.halves[h].Trace != lead {
+				differs = 1
+				w.other = append(w.other, w.halves[h].Trace[:]...)
+			}
+			w.ints = append(w.ints, differs)
+			h++
+		}
+	}
+	if len(w.other) > 0 {
+		w.w.Ints(colOtherTrace, w.ints)
+		w.w.Bytes(colOtherIDs, w.other)
+	}
+}
+
+// ids reads one chunk. It is not safe for concurrent use.
+type ids struct {
+	traces  []id.Trace
+	firsts  []int // by trace, the first call; one more at the end
+	halves  []int // by trace, the first half; one more at the end
+	block   []int64
+	row     []int64
+	present []int64
+	span    []int64
+	parent  []int64 // references
+	twin    []int64
+	parents []int64 // ids of their own, by half
+	twins   []int64
+	origin  []int64
+	text    column.Strings
+	dotted  column.Strings
+	other   []int64
+	others  []byte
+}
+
+// maxChunkHalves bounds a chunk that is read.
+const maxChunkHalves = chunkHalves + 2*maxTraceCalls
+
+func openIDs(c *column.Codec, b []byte) (*ids, error) {
+	g, err := c.Open(b)
+	if err != nil {
+		return nil, err
+	}
+	n := g.Rows()
+	if n > maxChunkHalves {
+		return nil, fmt.Errorf("%w: %d traces in a chunk of ids", ErrCorrupt, n)
+	}
+	d := &ids{traces: make([]id.Trace, n), firsts: make([]int, n+1), halves: make([]int, n+1)}
+	fail := func(e error) {
+		if err == nil {
+			err = e
+		}
+	}
+	intsOf := func(col, n int) []int64 {
+		v, e := g.Ints(col, n, nil)
+		fail(e)
+		return v
+	}
+	for p := range len(id.Trace{}) {
+		for i, v := range intsOf(colTraceIDs+p, n) {
+			d.traces[i][p] = byte(v)
+		}
+	}
+	calls := intsOf(colCalls, n)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range calls {
+		if c < 1 || c > maxTraceCalls || d.firsts[i]+int(c) > maxChunkHalves {
+			return nil, fmt.Errorf("%w: %d calls in a trace", ErrCorrupt, c)
+		}
+		d.firsts[i+1] = d.firsts[i] + int(c)
+	}
+	total := d.firsts[n]
+	d.block, d.row, d.present = intsOf(colBlock, total), intsOf(colRow, total), intsOf(colIDPresent, total)
+	if err != nil {
+		return nil, err
+	}
+	halves := 0
+	for t := range n {
+		for _, p := range d.present[d.firsts[t]:d.firsts[t+1]] {
+			switch p {
+			case presentClient, presentServer:
+				halves++
+			case presentBoth:
+				halves += 2
+			default:
+				return nil, fmt.Errorf("%w: a call without a half", ErrCorrupt)
+			}
+		}
+		d.halves[t+1] = halves
+	}
+	d.span, d.origin = intsOf(colSpan, halves), intsOf(colOrigin, halves)
+	d.parent, d.twin = intsOf(colParentRef, halves), intsOf(colTwinRef, halves)
+	if err != nil {
+		return nil, err
+	}
+	ownOf := func(refs []int64, col int) []int64 {
+		own := 0
+		for _, r := range refs {
+			if r == refOwn {
+				own++
+			}
+		}
+		given := intsOf(col, own)
+		out := make([]int64, len(refs))
+		for i, r := range refs {
+			if r == refOwn && len(given) > 0 {
+				out[i], given = given[0], given[1:]
+			}
+		}
+		return out
+	}
+	d.parents, d.twins = ownOf(d.parent, colParent), ownOf(d.twin, colTwin)
+	var e error
+	d.text, e = g.Strings(colTraceText, halves)
+	fail(e)
+	d.dotted, e = g.Strings(colDotted, halves)
+	fail(e)
+	if g.Has(colOtherTrace) {
+		d.other = intsOf(colOtherTrace, halves)
+		d.others, e = g.Bytes(colOtherIDs)
+		fail(e)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// find gives the place among the chunk's calls of the row of a block, or -1. trace is the number in the chunk.
+func (d *ids) find(trace, block, row int) int {
+	if trace < 0 || trace >= len(d.traces) {
+		return -1
+	}
+	from, to := d.firsts[trace], d.firsts[trace+1]
+	i, ok := slices.BinarySearchFunc(d.block[from:to], block, func(b int64, want int) int { return cmp.Compare(b, int64(want)) })
+	if !ok {
+		return -1
+	}
+	for i += from; i < to && d.block[i] == int64(block); i++ {
+		if d.row[i] == int64(row) {
+			return i
+		}
+	}
+	return -1
+}
+
+// half is the place among the chunk's halves of a call's first half.
+func (d *ids) half(trace, call int) int {
+	h := d.halves[trace]
+	for _, p := range d.present[d.firsts[trace]:call] {
+		h++
+		if p == presentBoth {
+			h++
+		}
+	}
+	return h
+}
+
+// fill sets the ids of a call's halves, which fit the chunk's columns, or says that they do not.
+func (d *ids) fill(c *span.Call, trace, call int, a *arena) bool {
+	if present(c) != d.present[call] {
+		return false
+	}
+	at := d.half(trace, call)
+	for _, h := range [...]*span.Half{c.Client, c.Server} {
+		if h == nil {
+			continue
+		}
+		h.Trace = d.trace(trace, at)
+		h.Span = id.Span(d.span[at])
+		h.Origin = uint64(d.origin[at]) + uint64(d.span[at])
+		h.Parent = d.ref(d.parent, d.parents, trace, at)
+		h.Twin = d.ref(d.twin, d.twins, trace, at)
+		h.TraceText = a.string(d.text.At(at))
+		h.Dotted = a.string(d.dotted.At(at))
+		at++
+	}
+	return true
+}
+
+func (d *ids) trace(trace, at int) id.Trace {
+	if d.other == nil || d.other[at] == 0 {
+		return d.traces[trace]
+	}
+	n := 0
+	for _, o := range d.other[:at] {
+		if o != 0 {
+			n++
+		}
+	}
+	var t id.Trace
+	if n*len(t) < len(d.others) {
+		copy(t[:], d.others[n*len(t):])
+	}
+	return t
+}
+
+func (d *ids) ref(refs, own []int64, trace, at int) id.Span {
+	switch r := refs[at]; r {
+	case refNone:
+		return 0
+	case refOwn:
+		return id.Span(own[at])
+	default:
+		to := at + unzigzag(int(r-refDistance))
+		if to < d.halves[trace] || to >= d.halves[trace+1] {
+			return 0
+		}
+		return id.Span(d.span[to])
+	}
+}
+
+// position is PositionOf a call whose Time is at.
+func (d *ids) position(at int64, trace, call int) Position {
+	h := d.half(trace, call)
+	return Position{at, d.trace(trace, h), id.Span(d.span[h]), uint64(d.origin[h]) + uint64(d.span[h])}
+}

@@ -1,0 +1,473 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/twinspan/twinspan/internal/span"
+	"github.com/twinspan/twinspan/internal/store/column"
+)
+
+// A payload is cut into fields. What fields it has, in their order, is its shape; shapes and names of fields are kept once
+// for a block, and each field is a column of its own. A payload that this would not give back byte for byte is kept raw.
+
+// The kinds of fields: what stands in a column and how it is written back.
+const (
+	fieldRaw     = iota // the whole payload
+	fieldBytes          // a field of wire type 2 that is no attribute, or one written unusually
+	fieldVarint         // a field of wire type 0
+	fieldFixed64        // a field of wire type 1
+	fieldFixed32        // a field of wire type 5
+	attrEmpty           // an attribute without a value
+	attrString          // attributes by the kinds of AnyValue
+	attrBool
+	attrInt
+	attrFloat
+	attrArray
+	attrMap
+	attrBytes
+	fieldKinds
+)
+
+// attrNumber is the number of attributes in a payload.
+const attrNumber = 9
+
+// payloadField is one column of payloads.
+type payloadField struct {
+	kind   byte
+	number int    // of the field, where it is no attribute
+	key    string // of the attribute
+}
+
+func (f *payloadField) numeric() bool {
+	return f.kind >= fieldVarint && f.kind <= fieldFixed32 || f.kind >= attrBool && f.kind <= attrFloat
+}
+
+// token is one field of one payload.
+type token struct {
+	payloadField
+	data []byte
+	num  uint64
+}
+
+// nextToken reads the first field of p; ok is false where it could not be written back byte for byte.
+func nextToken(p []byte) (t token, rest []byte, ok bool) {
+	f, rest, ok := span.NextField(p)
+	if !ok {
+		return t, p, false
+	}
+	used := len(p) - len(rest)
+	head := uvarintLen(uint64(f.Number)<<3 | uint64(f.Wire))
+	t.number = f.Number
+	switch f.Wire {
+	case 0:
+		t.kind, t.num = fieldVarint, f.Num
+		return t, rest, used == head+uvarintLen(f.Num)
+	case 1:
+		t.kind, t.num = fieldFixed64, f.Num
+		return t, rest, used == head+8
+	case 5:
+		t.kind, t.num = fieldFixed32, f.Num
+		return t, rest, used == head+4
+	}
+	if used != head+uvarintLen(uint64(len(f.Data)))+len(f.Data) {
+		return t, rest, false
+	}
+	if f.Number == attrNumber {
+		if a, ok := attrToken(f.Data); ok {
+			return a, rest, true
+		}
+	}
+	t.kind, t.data = fieldBytes, f.Data
+	return t, rest, true
+}
+
+// attrToken reads a KeyValue that is written in the usual way: key, then value with one field, or with none.
+func attrToken(m []byte) (t token, ok bool) {
+	if len(m) < 4 || m[0] != 1<<3|2 {
+		return t, false
+	}
+	key, m, ok := shortBytes(m[1:])
+	if !ok || len(m) < 2 || m[0] != 2<<3|2 {
+		return t, false
+	}
+	v, m, ok := shortBytes(m[1:])
+	if !ok || len(m) != 0 {
+		return t, false
+	}
+	t.key = viewOf(key)
+	if len(v) == 0 {
+		t.kind = attrEmpty
+		return t, true
+	}
+	switch v[0] {
+	case 1<<3 | 2, 5<<3 | 2, 6<<3 | 2, 7<<3 | 2:
+		t.kind = attrString - 1 + v[0]>>3
+		t.data, m, ok = shortBytes(v[1:])
+		return t, ok && len(m) == 0
+	case 2 << 3, 3 << 3:
+		n := 0
+		t.kind = attrString - 1 + v[0]>>3
+		t.num, n = binary.Uvarint(v[1:])
+		return t, n == len(v)-1 && n == uvarintLen(t.num)
+	case 4<<3 | 1:
+		if len(v) == 9 {
+			t.kind, t.num = attrFloat, binary.LittleEndian.Uint64(v[1:])
+			return t, true
+		}
+	}
+	return t, false
+}
+
+// shortBytes reads bytes behind their length, written in as few bytes as it needs.
+func shortBytes(m []byte) (b, rest []byte, ok bool) {
+	if len(m) > 0 && m[0] < 0x80 {
+		if n := int(m[0]); n < len(m) {
+			return m[1 : 1+n], m[1+n:], true
+		}
+		return nil, nil, false
+	}
+	size, n := binary.Uvarint(m)
+	if n <= 0 || n != uvarintLen(size) || size > uint64(len(m)-n) {
+		return nil, nil, false
+	}
+	return m[n : n+int(size)], m[n+int(size):], true
+}
+
+func uvarintLen(v uint64) int {
+	n := 1
+	for v >= 0x80 {
+		v >>= 7
+		n++
+	}
+	return n
+}
+
+// appendTo writes the field back.
+func (t *token) appendTo(b []byte) []byte {
+	switch t.kind {
+	case fieldRaw:
+		return append(b, t.data...)
+	case fieldBytes:
+		return span.AppendBytesField(b, t.number, t.data)
+	case fieldVarint:
+		return binary.AppendUvarint(binary.AppendUvarint(b, uint64(t.number)<<3), t.num)
+	case fieldFixed64:
+		return binary.LittleEndian.AppendUint64(binary.AppendUvarint(b, uint64(t.number)<<3|1), t.num)
+	case fieldFixed32:
+		return binary.LittleEndian.AppendUint32(binary.AppendUvarint(b, uint64(t.number)<<3|5), uint32(t.num))
+	}
+	size := 0
+	switch t.kind {
+	case attrEmpty:
+	case attrBool, attrInt:
+		size = 1 + uvarintLen(t.num)
+	case attrFloat:
+		size = 9
+	default:
+		size = 1 + uvarintLen(uint64(len(t.data))) + len(t.data)
+	}
+	b = append(b, attrNumber<<3|2)
+	b = binary.AppendUvarint(b, uint64(2+uvarintLen(uint64(len(t.key)))+len(t.key)+uvarintLen(uint64(size))+size))
+	b = span.AppendStringField(b, 1, t.key)
+	b = append(b, 2<<3|2)
+	b = binary.AppendUvarint(b, uint64(size))
+	number := t.kind - attrString + 1
+	switch t.kind {
+	case attrEmpty:
+		return b
+	case attrBool, attrInt:
+		return binary.AppendUvarint(append(b, number<<3), t.num)
+	case attrFloat:
+		return binary.LittleEndian.AppendUint64(append(b, number<<3|1), t.num)
+	}
+	return span.AppendBytesField(b, int(number), t.data)
+}
+
+// payloadColumns collects the payloads of one side of a block. It aliases the payloads until encode.
+type payloadColumns struct {
+	fields  []payloadField
+	texts   [][]string // by field
+	numbers [][]int64
+	byField map[payloadField]int
+	shapes  map[string]int64
+	defs    []byte // of shapes, in order
+	rows    []int64
+	shape   []byte
+	last    []int // fields of the payload before, a guess for the next
+	now     []int
+}
+
+func newPayloadColumns() *payloadColumns {
+	return &payloadColumns{byField: make(map[payloadField]int), shapes: make(map[string]int64)}
+}
+
+func (p *payloadColumns) reset() {
+	for i := range p.fields {
+		clear(p.texts[i])
+		p.texts[i], p.numbers[i] = p.texts[i][:0], p.numbers[i][:0]
+	}
+	clear(p.fields)
+	clear(p.byField)
+	clear(p.shapes)
+	p.fields, p.defs, p.rows, p.last, p.now = p.fields[:0], p.defs[:0], p.rows[:0], p.last[:0], p.now[:0]
+}
+
+func usual(payload []byte) bool {
+	for len(payload) > 0 {
+		var ok bool
+		if _, payload, ok = nextToken(payload); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *payloadColumns) add(payload []byte) {
+	p.shape, p.now = p.shape[:0], p.now[:0]
+	if usual(payload) {
+		for len(payload) > 0 {
+			t, rest, _ := nextToken(payload)
+			p.put(&t)
+			payload = rest
+		}
+	} else {
+		p.put(&token{payloadField: payloadField{kind: fieldRaw}, data: payload})
+	}
+	for _, f := range p.now {
+		p.shape = binary.AppendUvarint(p.shape, uint64(f))
+	}
+	number, ok := p.shapes[string(p.shape)]
+	if !ok {
+		number = int64(len(p.shapes))
+		p.shapes[string(p.shape)] = number
+		p.defs = binary.AppendUvarint(p.defs, uint64(len(p.now)))
+		p.defs = append(p.defs, p.shape...)
+	}
+	p.rows = append(p.rows, number)
+	p.last, p.now = p.now, p.last
+}
+
+func (p *payloadColumns) put(t *token) {
+	// Attributes carry the number 0: their key tells them apart.
+	at, ok := -1, false
+	if i := len(p.now); i < len(p.last) && p.fields[p.last[i]] == t.payloadField {
+		at, ok = p.last[i], true
+	}
+	if !ok {
+		if at, ok = p.byField[t.payloadField]; !ok {
+			at = len(p.fields)
+			p.byField[t.payloadField] = at
+			p.fields = append(p.fields, t.payloadField)
+			if at == len(p.texts) {
+				p.texts, p.numbers = append(p.texts, nil), append(p.numbers, nil)
+			}
+		}
+	}
+	p.now = append(p.now, at)
+	switch {
+	case t.kind == attrEmpty:
+	case t.numeric():
+		p.numbers[at] = append(p.numbers[at], int64(t.num))
+	default:
+		p.texts[at] = append(p.texts[at], viewOf(t.data))
+	}
+}
+
+// Columns of a payload group. Each side takes every second id from its first.
+const (
+	colShapeDefs = 2
+	colShapes    = 4
+	colResource  = 6
+	colFields    = 16
+)
+
+func (p *payloadColumns) encode(w *column.Writer, side int) {
+	b := binary.AppendUvarint(nil, uint64(len(p.fields)))
+	for _, f := range p.fields {
+		b = append(b, f.kind)
+		b = binary.AppendUvarint(b, uint64(f.number))
+		b = binary.AppendUvarint(b, uint64(len(f.key)))
+		b = append(b, f.key...)
+	}
+	b = binary.AppendUvarint(b, uint64(len(p.shapes)))
+	w.Bytes(colShapeDefs+side, append(b, p.defs...))
+	w.Ints(colShapes+side, p.rows)
+	for i, f := range p.fields {
+		switch {
+		case f.kind == attrEmpty:
+		case f.numeric():
+			w.Ints(colFields+2*i+side, p.numbers[i])
+		default:
+			w.Strings(colFields+2*i+side, p.texts[i])
+		}
+	}
+}
+
+// payloads reads the payloads of one side of a block.
+type payloads struct {
+	group  *column.Group
+	side   int
+	fields []payloadField
+	shapes [][]int
+	rows   []int64
+	counts []int // values by field, over all rows
+	texts  []column.Strings
+	nums   [][]int64
+	loaded []bool
+}
+
+func openPayloads(g *column.Group, side, rows int) (*payloads, error) {
+	p := &payloads{group: g, side: side}
+	b, err := g.Bytes(colShapeDefs + side)
+	if err != nil {
+		return nil, err
+	}
+	r := decoder{b: b}
+	if rows > 0 {
+		p.readDefs(&r)
+	}
+	if r.err != nil {
+		return nil, r.err
+	}
+	if p.rows, err = g.Ints(colShapes+side, rows, nil); err != nil {
+		return nil, err
+	}
+	p.counts = make([]int, len(p.fields))
+	p.texts = make([]column.Strings, len(p.fields))
+	p.nums = make([][]int64, len(p.fields))
+	p.loaded = make([]bool, len(p.fields))
+	uses := make([]int, len(p.shapes))
+	for _, s := range p.rows {
+		if s < 0 || s >= int64(len(p.shapes)) {
+			return nil, fmt.Errorf("%w: a payload's shape is not known", ErrCorrupt)
+		}
+		uses[s]++
+	}
+	for s, n := range uses {
+		for _, f := range p.shapes[s] {
+			if p.counts[f] += n; p.counts[f] > column.MaxRows {
+				return nil, fmt.Errorf("%w: too many values in a payload column", ErrCorrupt)
+			}
+		}
+	}
+	return p, nil
+}
+
+func (p *payloads) readDefs(r *decoder) {
+	p.fields = make([]payloadField, r.count(3))
+	for i := range p.fields {
+		f := &p.fields[i]
+		f.kind, f.number = r.byte(), r.int(1<<29)
+		f.key = string(r.bytes(r.int(len(r.b))))
+		if f.kind >= fieldKinds {
+			r.fail("unknown kind of payload field")
+		}
+	}
+	p.shapes = make([][]int, r.count(1))
+	for i := range p.shapes {
+		shape := make([]int, r.count(1))
+		for j := range shape {
+			if shape[j] = r.int(len(p.fields)); shape[j] >= len(p.fields) {
+				r.fail("a shape's field is not known")
+				return
+			}
+		}
+		p.shapes[i] = shape
+	}
+}
+
+func (p *payloads) load(f int) error {
+	if p.loaded[f] {
+		return nil
+	}
+	var err error
+	at := colFields + 2*f + p.side
+	switch field := &p.fields[f]; {
+	case field.kind == attrEmpty:
+	case field.numeric():
+		p.nums[f], err = p.group.Ints(at, p.counts[f], nil)
+	default:
+		p.texts[f], err = p.group.Strings(at, p.counts[f])
+	}
+	p.loaded[f] = err == nil
+	return err
+}
+
+// maxPayload bounds what one payload is put together to from bytes that may be corrupt.
+const maxPayload = 64 << 20
+
+// each calls yield with the payload of every row of rows, which is sorted; the bytes are valid until yield returns.
+func (p *payloads) each(rows []int, yield func(i int, payload []byte)) error {
+	var b []byte
+	return p.walk(rows, func(i int, shape, at []int) error {
+		b = b[:0]
+		for _, f := range shape {
+			if err := p.load(f); err != nil {
+				return err
+			}
+			t := p.token(f, at[f])
+			at[f]++
+			if b = t.appendTo(b); len(b) > maxPayload {
+				return fmt.Errorf("%w: a payload is too long", ErrCorrupt)
+			}
+		}
+		yield(i, b)
+		return nil
+	})
+}
+
+// walk calls visit with the shape of every row of rows and with where its values begin in the columns. visit moves these
+// on by the row's own values.
+func (p *payloads) walk(rows []int, visit func(i int, shape, at []int) error) error {
+	at := make([]int, len(p.fields))
+	uses := make([]int, len(p.shapes))
+	next := 0
+	for i, row := range rows {
+		for ; next < row; next++ {
+			uses[p.rows[next]]++
+		}
+		for s, n := range uses {
+			if n > 0 {
+				for _, f := range p.shapes[s] {
+					at[f] += n
+				}
+				uses[s] = 0
+			}
+		}
+		if err := visit(i, p.shapes[p.rows[row]], at); err != nil {
+			return err
+		}
+		next = row + 1
+	}
+	return nil
+}
+
+// mayHave says whether any payload of the block can have an attribute.
+func (p *payloads) mayHave(key string) bool {
+	for i := range p.fields {
+		f := &p.fields[i]
+		if f.mayBe(key) {
+			return true
+		}
+	}
+	return false
+}
+
+// mayBe says that the field is, or may hold, an attribute of that name.
+func (f *payloadField) mayBe(key string) bool {
+	return f.kind == fieldRaw || f.kind == fieldBytes && f.number == attrNumber || f.kind >= attrEmpty && f.key == key
+}
+
+// token gives the n-th value of a field that is loaded.
+func (p *payloads) token(f, n int) token {
+	t := token{payloadField: p.fields[f]}
+	switch {
+	case t.kind == attrEmpty:
+	case t.numeric():
+		t.num = uint64(p.nums[f][n])
+	default:
+		t.data = bytesOf(p.texts[f].At(n))
+	}
+	return t
+}

@@ -1,0 +1,183 @@
+package store
+
+import (
+	"encoding/binary"
+	"slices"
+	"strings"
+
+	"github.com/twinspan/twinspan/internal/span"
+)
+
+// field is what a posting is about.
+type field byte
+
+// The indexed fields. Addresses are indexed by host: the other side of a server half has a port of its own for every connection.
+const (
+	fieldCaller field = 1 + iota
+	fieldCallee
+	fieldOperation
+	fieldHost
+	fieldError
+	fieldsEnd
+)
+
+// maxValues is the number of different values of a field beyond which a range does not index the field: its rows would
+// cost more than they save. The range's done row says so.
+const maxValues = 4096
+
+const postingVersion = 1
+
+// bounds are what is known of a set of calls.
+type bounds struct {
+	calls                    int64
+	least, greatest          int64 // Time
+	minDuration, maxDuration int64
+}
+
+func (b *bounds) add(at, duration int64) {
+	if b.calls == 0 {
+		*b = bounds{1, at, at, duration, duration}
+		return
+	}
+	b.calls++
+	b.least, b.greatest = min(b.least, at), max(b.greatest, at)
+	b.minDuration, b.maxDuration = min(b.minDuration, duration), max(b.maxDuration, duration)
+}
+
+func (b *bounds) append(dst []byte, base int64) []byte {
+	dst = binary.AppendUvarint(dst, uint64(b.calls))
+	dst = binary.AppendVarint(dst, b.least-base)
+	dst = binary.AppendUvarint(dst, uint64(b.greatest-b.least))
+	dst = binary.AppendVarint(dst, b.minDuration)
+	return binary.AppendUvarint(dst, uint64(b.maxDuration-b.minDuration))
+}
+
+func (d *decoder) bounds(base int64) (b bounds) {
+	b.calls = int64(d.uvarint())
+	b.least = base + d.varint()
+	b.greatest = b.least + int64(d.uvarint())
+	b.minDuration = d.varint()
+	b.maxDuration = b.minDuration + int64(d.uvarint())
+	return b
+}
+
+// may says whether a call within the bounds can match q.
+func (b *bounds) may(q *Query) bool {
+	return b.calls > 0 && b.greatest >= q.From && (q.To == 0 || b.least < q.To) &&
+		(q.MinDuration == 0 || b.maxDuration >= q.MinDuration) && (q.MaxDuration == 0 || b.minDuration <= q.MaxDuration) &&
+		(q.After.IsZero() || b.least <= q.After.Start)
+}
+
+// posting says what a block has of one value.
+type posting struct {
+	block int
+	bounds
+}
+
+type postingKey struct {
+	field field
+	value string
+}
+
+// postings collects the postings of a range, block after block.
+type postings struct {
+	lists  map[postingKey][]posting
+	counts [fieldsEnd]int
+	// last are the lists of the call before, which mostly has the same callee and operation.
+	last [fieldsEnd]struct {
+		value string
+		at    *posting
+	}
+}
+
+func newPostings() *postings { return &postings{lists: make(map[postingKey][]posting)} }
+
+func (p *postings) begin() { clear(p.last[:]) }
+
+func (p *postings) add(block int, r *row) {
+	c := r.call
+	d := c.Duration()
+	p.put(fieldCaller, c.Caller, block, r.time, d)
+	p.put(fieldCallee, c.Callee, block, r.time, d)
+	p.put(fieldOperation, c.Operation(), block, r.time, d)
+	if c.Failed() {
+		p.put(fieldError, "", block, r.time, d)
+	}
+	var hosts [4]string
+	n := 0
+	for _, h := range [...]*span.Half{c.Client, c.Server} {
+		if h == nil {
+			continue
+		}
+		for _, addr := range [...]string{h.LocalAddr, h.PeerAddr} {
+			if host := hostOf(addr); addr != "" && !slices.Contains(hosts[:n], host) {
+				hosts[n] = host
+				n++
+				p.put(fieldHost, host, block, r.time, d)
+			}
+		}
+	}
+}
+
+func (p *postings) put(f field, value string, block int, at, duration int64) {
+	if p.counts[f] > maxValues {
+		return
+	}
+	last := &p.last[f]
+	if last.at != nil && last.value == value {
+		last.at.add(at, duration)
+		return
+	}
+	key := postingKey{f, value}
+	list, known := p.lists[key]
+	if !known {
+		p.counts[f]++
+		key.value = strings.Clone(value)
+	}
+	if len(list) == 0 || list[len(list)-1].block != block {
+		list = append(list, posting{block: block})
+		p.lists[key] = list
+	}
+	last.value, last.at = value, &list[len(list)-1]
+	last.at.add(at, duration)
+}
+
+// unindexed is the set of fields, as bits, that have too many values.
+func (p *postings) unindexed() (mask uint64) {
+	for f, n := range p.counts {
+		if n > maxValues {
+			mask |= 1 << f
+		}
+	}
+	return mask
+}
+
+func (p *postings) rows(r RangeID, base int64, yield func(Row)) {
+	mask := p.unindexed()
+	for key, list := range p.lists {
+		if mask>>key.field&1 != 0 {
+			continue
+		}
+		b := binary.AppendUvarint([]byte{postingVersion}, uint64(len(list)))
+		prev := 0
+		for i := range list {
+			b = binary.AppendUvarint(b, uint64(list[i].block-prev))
+			prev = list[i].block
+			b = list[i].append(b, base)
+		}
+		yield(Row{TablePosting, appendRange(postingPrefix(key.field, key.value), r), b})
+	}
+}
+
+func parsePostings(b []byte, base int64) ([]posting, error) {
+	d := decoder{b: b}
+	d.version(postingVersion, "a posting")
+	list := make([]posting, d.count(6))
+	block := 0
+	for i := range list {
+		block += d.int(maxBlocks)
+		list[i] = posting{block, d.bounds(base)}
+	}
+	d.end()
+	return list, d.err
+}

@@ -1,0 +1,114 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/twinspan/twinspan/internal/span"
+	"github.com/twinspan/twinspan/internal/store/column"
+)
+
+func (s *Store) readIDs(ctx context.Context, r *rangeInfo, chunk int) (*ids, error) {
+	b, err := getValue(ctx, r.volume, r.id, kindIDs, chunk)
+	if err != nil {
+		return nil, err
+	}
+	d, err := openIDs(s.codec, b)
+	if err == nil && len(d.traces) != r.chunks[chunk] {
+		err = fmt.Errorf("%w: a chunk of ids has %d traces, not %d", ErrCorrupt, len(d.traces), r.chunks[chunk])
+	}
+	return d, err
+}
+
+func (s *Store) readFilters(ctx context.Context, r *rangeInfo, block int) (*filters, error) {
+	b, err := getValue(ctx, r.volume, r.id, kindFilter, block)
+	if err != nil {
+		return nil, err
+	}
+	f, err := openFilters(s.codec, b)
+	if err == nil && int64(f.rows) != r.blocks[block].calls {
+		err = fmt.Errorf("%w: a block has %d calls, not %d", ErrCorrupt, f.rows, r.blocks[block].calls)
+	}
+	return f, err
+}
+
+// groupOf is a block's payload group, once it is read.
+type groupOf struct {
+	g         *column.Group
+	resources [2]column.Strings
+}
+
+// openPayload reads a block's payload group.
+func (s *Store) openPayload(ctx context.Context, b *openBlock) error {
+	if b.group.g != nil {
+		return nil
+	}
+	raw, err := getValue(ctx, b.rng.volume, b.rng.id, kindPayload, b.number)
+	if err != nil {
+		return err
+	}
+	g, err := s.codec.Open(raw)
+	if err != nil {
+		return err
+	}
+	for side := range b.payload {
+		if b.payload[side], err = openPayloads(g, side, b.halfs[side]); err != nil {
+			return err
+		}
+		if b.group.resources[side], err = g.Strings(colResource+side, b.halfs[side]); err != nil {
+			return err
+		}
+	}
+	b.group.g = g
+	return nil
+}
+
+// fill puts together the calls of rows, which are sorted, but for their ids, and calls yield with each, until it gives an
+// error. The calls share nothing with the block; a keeps their texts.
+func (s *Store) fill(ctx context.Context, b *openBlock, rows []int, lean bool, a *arena, yield func(i int, c span.Call) error) error {
+	calls := make([]span.Call, len(rows))
+	for i, row := range rows {
+		if row < 0 || row >= b.filters.rows {
+			return fmt.Errorf("%w: a row beyond the block", ErrCorrupt)
+		}
+		calls[i] = b.filters.fill(row, a)
+	}
+	if b.err != nil {
+		return b.err
+	}
+	if !lean {
+		if err := s.fillPayloads(ctx, b, rows, calls, a); err != nil {
+			return err
+		}
+	}
+	for i := range calls {
+		if err := yield(i, calls[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) fillPayloads(ctx context.Context, b *openBlock, rows []int, calls []span.Call, a *arena) error {
+	if err := s.openPayload(ctx, b); err != nil {
+		return err
+	}
+	for side := range b.payload {
+		var halves []*span.Half
+		var at []int
+		for i, row := range rows {
+			if n := b.at[side][row]; n >= 0 {
+				at = append(at, int(n))
+				halves = append(halves, half(&calls[i], side))
+			}
+		}
+		err := b.payload[side].each(at, func(i int, payload []byte) { halves[i].Payload = a.bytes(payload) })
+		if err != nil {
+			return err
+		}
+		for i, n := range at {
+			halves[i].Resource = a.bytes(bytesOf(b.group.resources[side].At(n)))
+		}
+	}
+	return nil
+}

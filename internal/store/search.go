@@ -1,0 +1,510 @@
+package store
+
+import (
+	"container/heap"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/twinspan/twinspan/internal/span"
+	"github.com/twinspan/twinspan/sdk/id"
+)
+
+// A search keeps one heap of what it has not looked at yet, greatest time first: ranges known by their done row, blocks
+// known by their postings, and open blocks known row by row. So it opens a block only when no call that it knows is
+// newer than what the block may have, and the first page costs the same whatever the bounds.
+
+// The stages of an item, in the order of opening at equal times: what is not open yet comes first.
+const (
+	stageRange = iota
+	stageBlock
+	stageRows
+)
+
+type item struct {
+	at    int64 // no call of the item is newer
+	stage int
+	rng   *rangeInfo
+	block int
+	open  *openBlock
+}
+
+// openBlock is a block whose matching rows are known.
+type openBlock struct {
+	rng    *rangeInfo
+	number int
+	*filters
+	rows    []int // matching, newest first
+	payload [2]*payloads
+	group   groupOf
+}
+
+type itemHeap []item
+
+func (h itemHeap) Len() int { return len(h) }
+func (h itemHeap) Less(i, j int) bool {
+	return h[i].at > h[j].at || h[i].at == h[j].at && h[i].stage < h[j].stage
+}
+func (h itemHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *itemHeap) Push(x any)   { *h = append(*h, x.(item)) }
+func (h *itemHeap) Pop() any {
+	old := *h
+	x := old[len(old)-1]
+	old[len(old)-1] = item{}
+	*h = old[:len(old)-1]
+	return x
+}
+
+// hit is a matching row.
+type hit struct {
+	block *openBlock
+	row   int
+	at    int64
+	pos   Position
+}
+
+// firstBatch and maxBatch are the numbers of calls that are put together at once: few for the first page, so that what
+// is not asked for is not built.
+const (
+	firstBatch = 32
+	maxBatch   = 512
+)
+
+type search struct {
+	store *Store
+	q     *Query
+	heap  itemHeap
+	batch []hit
+	size  int
+	yield func(span.Call) bool
+	ids   map[chunkKey]*ids
+}
+
+// Search implements Reader.
+func (s *Store) Search(ctx context.Context, q *Query, yield func(span.Call) bool) error {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	defer s.end()
+	volumes := s.index.snapshot()
+	defer releaseAll(volumes)
+	run := &search{store: s, q: q, size: firstBatch, yield: yield, ids: make(map[chunkKey]*ids)}
+	for _, v := range volumes {
+		if !v.bounds.may(q) {
+			continue
+		}
+		for _, r := range v.ranges {
+			if r.bounds.may(q) {
+				run.heap = append(run.heap, item{at: run.upper(r.greatest), stage: stageRange, rng: r})
+			}
+		}
+	}
+	heap.Init(&run.heap)
+	if err := run.run(ctx); err != nil {
+		return fmt.Errorf("store: searching: %w", err)
+	}
+	return nil
+}
+
+// upper bounds a time by what the query can want.
+func (s *search) upper(at int64) int64 {
+	if s.q.To != 0 {
+		at = min(at, s.q.To-1)
+	}
+	if !s.q.After.IsZero() {
+		at = min(at, s.q.After.Start)
+	}
+	return at
+}
+
+func (s *search) run(ctx context.Context) error {
+	for len(s.heap) > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		more, err := s.step(ctx)
+		if err != nil || !more {
+			return err
+		}
+	}
+	_, err := s.flush(ctx)
+	return err
+}
+
+// step opens the first item or takes the calls of one time.
+func (s *search) step(ctx context.Context) (more bool, err error) {
+	top := s.heap[0]
+	switch top.stage {
+	case stageRange:
+		heap.Pop(&s.heap)
+		if err = s.openRange(ctx, top.rng); err != nil {
+			err = fmt.Errorf("range %s: %w", top.rng.id, err)
+		}
+		return true, err
+	case stageBlock:
+		heap.Pop(&s.heap)
+		if err = s.openBlock(ctx, top.rng, top.block); err != nil {
+			err = fmt.Errorf("range %s, block %d: %w", top.rng.id, top.block, err)
+		}
+		return true, err
+	}
+	first := len(s.batch)
+	for len(s.heap) > 0 && s.heap[0].stage == stageRows && s.heap[0].at == top.at {
+		open := s.heap[0].open
+		s.batch = append(s.batch, hit{block: open, row: open.rows[0], at: top.at})
+		if open.rows = open.rows[1:]; len(open.rows) == 0 {
+			heap.Pop(&s.heap)
+			continue
+		}
+		s.heap[0].at = open.time(open.rows[0])
+		heap.Fix(&s.heap, 0)
+	}
+	if err := s.ties(ctx, first); err != nil {
+		return false, err
+	}
+	if len(s.batch) >= s.size {
+		return s.flush(ctx)
+	}
+	return true, nil
+}
+
+// ties orders the hits of one time from first on and drops those that the query's After is not before.
+func (s *search) ties(ctx context.Context, first int) error {
+	hits := s.batch[first:]
+	after := !s.q.After.IsZero() && hits[0].at == s.q.After.Start
+	if len(hits) == 1 && !after {
+		return nil
+	}
+	for i := range hits {
+		h := &hits[i]
+		d, trace, call, err := s.place(ctx, h)
+		if err != nil {
+			return err
+		}
+		h.pos = d.position(h.at, trace, call)
+	}
+	slices.SortFunc(hits, func(a, b hit) int { return a.pos.Compare(b.pos) })
+	if after {
+		hits = slices.DeleteFunc(hits, func(h hit) bool { return s.q.After.Compare(h.pos) >= 0 })
+		s.batch = s.batch[:first+len(hits)]
+	}
+	return nil
+}
+
+type chunkKey struct {
+	rng   *rangeInfo
+	chunk int
+}
+
+// maxChunks is the number of chunks of ids that a search keeps.
+const maxChunks = 64
+
+// place gives where the ids of a hit are.
+func (s *search) place(ctx context.Context, h *hit) (d *ids, trace, call int, err error) {
+	b := h.block
+	number := b.column(colTrace, b.filters.rows)[h.row]
+	chunk, trace, ok := b.rng.chunkOf(int(number))
+	if !ok || b.err != nil {
+		return nil, 0, 0, fmt.Errorf("range %s, block %d: %w: a call's trace is not known", b.rng.id, b.number, ErrCorrupt)
+	}
+	key := chunkKey{b.rng, chunk}
+	if d = s.ids[key]; d == nil {
+		if d, err = s.store.readIDs(ctx, b.rng, chunk); err != nil {
+			return nil, 0, 0, err
+		}
+		if len(s.ids) >= maxChunks {
+			clear(s.ids)
+		}
+		s.ids[key] = d
+	}
+	if call = d.find(trace, b.number, h.row); call < 0 {
+		return nil, 0, 0, fmt.Errorf("range %s, block %d: %w: a call is not with its trace", b.rng.id, b.number, ErrCorrupt)
+	}
+	return d, trace, call, nil
+}
+
+// flush puts the batch's calls together and hands them out.
+func (s *search) flush(ctx context.Context) (more bool, err error) {
+	calls := make([]span.Call, len(s.batch))
+	byBlock := make(map[*openBlock][]int)
+	for i := range s.batch {
+		byBlock[s.batch[i].block] = append(byBlock[s.batch[i].block], i)
+	}
+	var a arena
+	for b, list := range byBlock {
+		slices.SortFunc(list, func(i, j int) int { return s.batch[i].row - s.batch[j].row })
+		rows := make([]int, len(list))
+		for n, i := range list {
+			rows[n] = s.batch[i].row
+		}
+		err := s.store.fill(ctx, b, rows, s.q.Lean, &a, func(n int, c span.Call) error {
+			d, trace, call, err := s.place(ctx, &s.batch[list[n]])
+			if err != nil {
+				return err
+			}
+			if !d.fill(&c, trace, call, &a) {
+				return fmt.Errorf("%w: a call's halves are not those of its ids", ErrCorrupt)
+			}
+			calls[list[n]] = c
+			return nil
+		})
+		if err != nil {
+			return false, fmt.Errorf("range %s, block %d: %w", b.rng.id, b.number, err)
+		}
+	}
+	clear(s.batch)
+	s.batch, s.size = s.batch[:0], min(2*s.size, maxBatch)
+	for i := range calls {
+		if !s.yield(calls[i]) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// openRange finds the range's blocks that may have matching calls.
+func (s *search) openRange(ctx context.Context, r *rangeInfo) error {
+	found := make([]bounds, len(r.blocks))
+	for i := range r.blocks {
+		if r.blocks[i].may(s.q) {
+			found[i] = r.blocks[i].bounds
+		}
+	}
+	q := s.q
+	for _, want := range [...]struct {
+		value  string
+		fields []field
+		on     bool
+	}{
+		{q.Callee, []field{fieldCallee}, q.Callee != ""},
+		{q.Caller, []field{fieldCaller}, q.Caller != ""},
+		{q.App, []field{fieldCaller, fieldCallee}, q.App != ""},
+		{q.Operation, []field{fieldOperation}, q.Operation != ""},
+		{hostOf(q.Address), []field{fieldHost}, q.Address != ""},
+		{"", []field{fieldError}, q.Error != nil && *q.Error},
+	} {
+		if !want.on {
+			continue
+		}
+		if err := s.narrow(ctx, r, found, want.value, want.fields); err != nil {
+			return err
+		}
+	}
+	for i := range found {
+		if found[i].may(q) {
+			heap.Push(&s.heap, item{at: s.upper(found[i].greatest), stage: stageBlock, rng: r, block: i})
+		}
+	}
+	return nil
+}
+
+// narrow keeps the blocks that have the value in one of the fields, and draws their bounds closer.
+func (s *search) narrow(ctx context.Context, r *rangeInfo, found []bounds, value string, fields []field) error {
+	if !slices.ContainsFunc(found, func(b bounds) bool { return b.calls > 0 }) {
+		return nil
+	}
+	has := make([]bounds, len(found))
+	for _, f := range fields {
+		if r.unindexed>>f&1 != 0 {
+			return nil
+		}
+		b, err := r.volume.Get(ctx, TablePosting, appendRange(postingPrefix(f, value), r.id))
+		if err != nil {
+			return err
+		}
+		if b == nil {
+			continue
+		}
+		list, err := parsePostings(b, r.least)
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			if p := &list[i]; p.block < len(has) {
+				has[p.block].merge(&p.bounds)
+			}
+		}
+	}
+	for i := range found {
+		if found[i].calls == 0 || has[i].calls == 0 {
+			found[i] = bounds{}
+			continue
+		}
+		a, b := &found[i], &has[i]
+		a.least, a.greatest = max(a.least, b.least), min(a.greatest, b.greatest)
+		a.minDuration, a.maxDuration = max(a.minDuration, b.minDuration), min(a.maxDuration, b.maxDuration)
+	}
+	return nil
+}
+
+func (s *search) openBlock(ctx context.Context, r *rangeInfo, number int) error {
+	f, err := s.store.readFilters(ctx, r, number)
+	if err != nil {
+		return err
+	}
+	b := &openBlock{rng: r, number: number, filters: f}
+	keep := f.match(s.q)
+	if f.err != nil {
+		return f.err
+	}
+	if len(s.q.Tags) > 0 && slices.Contains(keep, true) {
+		if err := s.store.matchTags(ctx, b, s.q.Tags, keep); err != nil {
+			return err
+		}
+	}
+	for i, k := range keep {
+		if k {
+			b.rows = append(b.rows, i)
+		}
+	}
+	if len(b.rows) == 0 {
+		return nil
+	}
+	slices.SortFunc(b.rows, func(i, j int) int {
+		ti, tj := f.time(i), f.time(j)
+		switch {
+		case ti > tj:
+			return -1
+		case ti < tj:
+			return 1
+		}
+		return 0
+	})
+	heap.Push(&s.heap, item{at: f.time(b.rows[0]), stage: stageRows, rng: r, block: number, open: b})
+	return nil
+}
+
+// Rollups implements Reader.
+func (s *Store) Rollups(ctx context.Context, from, to int64, yield func(*span.Rollup) bool) error {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	defer s.end()
+	volumes := s.index.snapshot()
+	defer releaseAll(volumes)
+	for _, v := range volumes {
+		for _, r := range v.ranges {
+			for i, c := range r.rollups {
+				if c.greatest < from || c.least >= to {
+					continue
+				}
+				b, err := getValue(ctx, v.volume, r.id, kindRollup, i)
+				more := false
+				if err == nil {
+					more, err = decodeRollups(s.codec, b, from, to, yield)
+				}
+				if err != nil {
+					return fmt.Errorf("store: reading roll-ups of range %s: %w", r.id, err)
+				}
+				if !more {
+					return nil
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// Trace implements Reader.
+func (s *Store) Trace(ctx context.Context, trace id.Trace, limit int) (calls []span.Call, truncated bool, err error) {
+	if err := s.begin(); err != nil {
+		return nil, false, err
+	}
+	defer s.end()
+	if limit <= 0 {
+		limit = math.MaxInt
+	}
+	volumes := s.index.snapshot()
+	defer releaseAll(volumes)
+	var a arena
+	for _, v := range volumes {
+		places, err := s.findTrace(ctx, v.volume, trace)
+		for i := 0; i < len(places) && err == nil; i++ {
+			calls, truncated, err = s.readTrace(ctx, &places[i], trace, calls, limit, &a)
+		}
+		if err != nil {
+			return nil, false, fmt.Errorf("store: reading trace %s: %w", trace, err)
+		}
+		if truncated {
+			break
+		}
+	}
+	return calls, truncated, nil
+}
+
+// tracePlace is a row of the trace index.
+type tracePlace struct {
+	rng    *rangeInfo
+	number int
+}
+
+func (s *Store) findTrace(ctx context.Context, v *volume, trace id.Trace) (places []tracePlace, err error) {
+	var bad error
+	err = v.Scan(ctx, TableTrace, trace[:], func(key, value []byte) bool {
+		rid, ok := parseRange(key[len(trace):])
+		if !ok {
+			bad = fmt.Errorf("%w: the key %x of a trace", ErrCorrupt, key)
+			return false
+		}
+		var first, more int
+		if first, more, bad = parseTraceValue(value); bad != nil {
+			return false
+		}
+		if r := s.index.find(v, rid); r != nil {
+			for n := first; n <= first+more; n++ {
+				places = append(places, tracePlace{r, n})
+			}
+		}
+		return true
+	})
+	if err == nil {
+		err = bad
+	}
+	return places, err
+}
+
+// readTrace appends the calls of one of a trace's numbers, limit in all.
+func (s *Store) readTrace(ctx context.Context, p *tracePlace, trace id.Trace, calls []span.Call, limit int, a *arena) (_ []span.Call, truncated bool, err error) {
+	chunk, number, ok := p.rng.chunkOf(p.number)
+	if !ok {
+		return calls, false, nil // a row of an attempt to write the range that did not come to its end
+	}
+	d, err := s.readIDs(ctx, p.rng, chunk)
+	if err != nil {
+		return calls, false, err
+	}
+	if d.traces[number] != trace {
+		return calls, false, nil // as above
+	}
+	for at, end := d.firsts[number], d.firsts[number+1]; at < end; {
+		if len(calls) >= limit {
+			return calls, true, nil
+		}
+		block := int(d.block[at])
+		rows := []int{}
+		first := at
+		for at < end && int(d.block[at]) == block && len(calls)+len(rows) < limit {
+			rows = append(rows, int(d.row[at]))
+			at++
+		}
+		if block < 0 || block >= len(p.rng.blocks) || !slices.IsSorted(rows) {
+			return calls, false, fmt.Errorf("range %s: %w: a trace's block is not known", p.rng.id, ErrCorrupt)
+		}
+		f, err := s.readFilters(ctx, p.rng, block)
+		if err == nil {
+			b := &openBlock{rng: p.rng, number: block, filters: f}
+			err = s.fill(ctx, b, rows, false, a, func(i int, c span.Call) error {
+				if !d.fill(&c, number, first+i, a) {
+					return fmt.Errorf("%w: a call's halves are not those of its ids", ErrCorrupt)
+				}
+				calls = append(calls, c)
+				return nil
+			})
+		}
+		if err != nil {
+			return calls, false, fmt.Errorf("range %s, block %d: %w", p.rng.id, block, err)
+		}
+	}
+	return calls, false, nil
+}

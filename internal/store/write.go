@@ -1,0 +1,250 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/twinspan/twinspan/sdk/id"
+)
+
+const valueVersion = 1
+
+// rangeWriter turns one range into rows.
+type rangeWriter struct {
+	store *Store
+	r     *Range
+	rows  []row
+	done  done
+	out   []Row
+}
+
+// WriteRange stores a range. When it returns nil, the range is durable and visible as a whole; otherwise nothing of it is
+// visible, and it may be written again. A range that is done already, from and to the same offsets, is left as it is. One
+// that overlaps with others gives ErrConflict, a full disk ErrNoSpace, after the oldest day was dropped where there is
+// more than one.
+func (s *Store) WriteRange(ctx context.Context, r *Range) error {
+	if r.To <= r.ID.From || r.ID.From < 0 {
+		return fmt.Errorf("store: writing range %s: it ends at %d, where it begins or before", r.ID, r.To)
+	}
+	if err := s.begin(); err != nil {
+		return err
+	}
+	defer s.end()
+	release, written, err := s.index.claim(r)
+	if err != nil || written {
+		return err
+	}
+	defer release()
+	w := rangeWriter{store: s, r: r}
+	w.encode()
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("store: writing range %s: %w", r.ID, err)
+	}
+	if err := s.put(ctx, &w); err != nil {
+		return fmt.Errorf("store: writing range %s of %d calls: %w", r.ID, len(r.Calls), err)
+	}
+	return nil
+}
+
+// put writes the rows, dropping old days while the disk is full.
+func (s *Store) put(ctx context.Context, w *rangeWriter) error {
+	doneRow := Row{TableDone, appendRange(nil, w.r.ID), w.done.encode()}
+	for {
+		v, err := s.kv.Write(ctx, s.receipt(w.r), w.out, doneRow)
+		if err == nil {
+			s.index.add(v, w.r.ID, &w.done)
+			return nil
+		}
+		if !errors.Is(err, ErrNoSpace) || !s.dropOldestDay() {
+			return err
+		}
+	}
+}
+
+func (w *rangeWriter) encode() {
+	w.done = done{to: w.r.To, received: w.r.Received, hasState: len(w.r.State) > 0}
+	w.sort()
+	w.cut()
+	w.number()
+	w.blocks()
+	chunk := 0
+	encodeRollups(w.store.codec, w.r.Rollups, func(b []byte, c rollupChunk) {
+		w.value(kindRollup, chunk, b)
+		w.done.rollups = append(w.done.rollups, c)
+		chunk++
+	})
+	if w.done.hasState {
+		w.value(kindState, 0, w.r.State)
+	}
+	slices.SortFunc(w.out, func(a, b Row) int {
+		return cmp.Or(cmp.Compare(a.Table, b.Table), bytes.Compare(a.Key, b.Key))
+	})
+}
+
+// sort brings the calls into the order of blocks: callee, operation, time.
+func (w *rangeWriter) sort() {
+	w.rows = make([]row, len(w.r.Calls))
+	callees, operations := make(map[string]int32), make(map[string]int32)
+	for i := range w.r.Calls {
+		c := &w.r.Calls[i]
+		w.rows[i] = row{call: c, time: Time(c), callee: number(callees, c.Callee), operation: number(operations, c.Operation())}
+		w.done.add(w.rows[i].time, c.Duration())
+	}
+	calleeRank, operationRank := ranks(callees), ranks(operations)
+	for i := range w.rows {
+		r := &w.rows[i]
+		r.callee, r.operation = calleeRank[r.callee], operationRank[r.operation]
+	}
+	slices.SortFunc(w.rows, func(a, b row) int {
+		return cmp.Or(cmp.Compare(a.callee, b.callee), cmp.Compare(a.operation, b.operation), cmp.Compare(a.time, b.time))
+	})
+}
+
+func number(numbers map[string]int32, s string) int32 {
+	n, ok := numbers[s]
+	if !ok {
+		n = int32(len(numbers))
+		numbers[s] = n
+	}
+	return n
+}
+
+// ranks gives, by number, a text's place in ascending order.
+func ranks(numbers map[string]int32) []int32 {
+	texts := make([]string, 0, len(numbers))
+	for s := range numbers {
+		texts = append(texts, s)
+	}
+	slices.Sort(texts)
+	out := make([]int32, len(texts))
+	for rank, s := range texts {
+		out[numbers[s]] = int32(rank)
+	}
+	return out
+}
+
+// cut gives every call its block and its row in it.
+func (w *rangeWriter) cut() {
+	at, n, size := 0, 0, 0
+	for i := range w.rows {
+		raw := rawSize(w.rows[i].call)
+		if n == maxBlockRows || n > 0 && size+raw > maxBlockBytes {
+			at, n, size = at+1, 0, 0
+		}
+		w.rows[i].block, w.rows[i].number = at, n
+		n++
+		size += raw
+	}
+}
+
+// number writes the ids and the trace index.
+func (w *rangeWriter) number() {
+	byTrace := make([]*row, len(w.rows))
+	for i := range w.rows {
+		byTrace[i] = &w.rows[i]
+	}
+	sortByTrace(byTrace)
+	var last *Row
+	var lastTrace id.Trace
+	first := 0
+	numberTraces(byTrace, func(t id.Trace, number int) {
+		if last != nil && t == lastTrace {
+			last.Value = binary.AppendUvarint(traceValue(first), uint64(number-first))
+			return
+		}
+		lastTrace, first = t, number
+		w.out = append(w.out, Row{TableTrace, traceKey(t, w.r.ID), traceValue(number)})
+		last = &w.out[len(w.out)-1]
+	})
+	newIDsWriter(w.store.codec).chunks(byTrace, func(b []byte, traces int) {
+		w.value(kindIDs, len(w.done.chunks), b)
+		w.done.chunks = append(w.done.chunks, traces)
+	})
+}
+
+// traceValue is a row of the trace index: the trace's number in the range and, where it takes several, how many more.
+func traceValue(number int) []byte {
+	return binary.AppendUvarint([]byte{valueVersion}, uint64(number))
+}
+
+func parseTraceValue(b []byte) (number, more int, err error) {
+	d := decoder{b: b}
+	d.version(valueVersion, "a trace index row")
+	number = d.int(1 << 30)
+	if len(d.b) > 0 {
+		more = d.int(1 << 20)
+	}
+	d.end()
+	return number, more, d.err
+}
+
+// blocks writes the blocks and their postings.
+func (w *rangeWriter) blocks() {
+	bw := newBlockWriter(w.store.codec)
+	index := newPostings()
+	for rows := w.rows; len(rows) > 0; {
+		number := len(w.done.blocks)
+		n := 1
+		for n < len(rows) && rows[n].block == number {
+			n++
+		}
+		var b block
+		index.begin()
+		for i := range rows[:n] {
+			b.add(&rows[i])
+			index.add(number, &rows[i])
+		}
+		w.done.blocks = append(w.done.blocks, b)
+		w.value(kindFilter, number, bw.filter(rows[:n]))
+		w.value(kindPayload, number, bw.payload(rows[:n]))
+		rows = rows[n:]
+	}
+	w.done.unindexed = index.unindexed()
+	index.rows(w.r.ID, w.done.least, func(r Row) { w.out = append(w.out, r) })
+}
+
+// value adds a value of TableRange, in as many rows as its size needs.
+func (w *rangeWriter) value(kind byte, number int, b []byte) {
+	const size = MaxValue - 2
+	parts := max(1, (len(b)+size-1)/size)
+	head := append([]byte{valueVersion, byte(parts)}, b[:min(len(b), size)]...)
+	w.out = append(w.out, Row{TableRange, partKey(w.r.ID, kind, number, 0), head})
+	for p := 1; p < parts; p++ {
+		b = b[size:]
+		w.out = append(w.out, Row{TableRange, partKey(w.r.ID, kind, number, p), b[:min(len(b), size)]})
+	}
+}
+
+// getValue reads what value wrote; ErrCorrupt where it is not there.
+func getValue(ctx context.Context, v Volume, r RangeID, kind byte, number int) ([]byte, error) {
+	b, err := v.Get(ctx, TableRange, partKey(r, kind, number, 0))
+	if err != nil {
+		return nil, err
+	}
+	if b == nil {
+		return nil, fmt.Errorf("%w: value %c%d is missing", ErrCorrupt, kind, number)
+	}
+	d := decoder{b: b}
+	d.version(valueVersion, "a value")
+	parts := int(d.byte())
+	if d.err != nil {
+		return nil, d.err
+	}
+	out := d.b
+	for p := 1; p < parts; p++ {
+		b, err := v.Get(ctx, TableRange, partKey(r, kind, number, p))
+		if err != nil {
+			return nil, err
+		}
+		if b == nil {
+			return nil, fmt.Errorf("%w: part %d of value %c%d is missing", ErrCorrupt, p, kind, number)
+		}
+		out = append(out, b...)
+	}
+	return out, nil
+}
