@@ -78,6 +78,7 @@ type component struct {
 	twin    twin
 	system  string // of a queue
 	dest    string // the key of a queue's destination
+	foreign bool   // its JSON has other keys than SOFATracer's, in any order
 	keys    []key  // of the JSON digest, between the first and the last ones; nil: not known
 	columns []column
 	stat    []column // key columns of the text stat line behind the app
@@ -267,6 +268,10 @@ func components() map[string]*component {
 			twin: twinChild, system: "message", dest: "msg.channel",
 		},
 	}
+	// SOFARPC and MOSN were not captured either: their keys are those of SOFARPC's documentation.
+	list = append(list,
+		&component{name: "rpc-client", typ: span.TypeRPC, shape: shapeRPC, rule: ruleCode, foreign: true},
+		&component{name: "rpc-server", callee: true, typ: span.TypeRPC, shape: shapeRPC, rule: ruleCode, twin: twinShared, foreign: true})
 	list = append(list, ownComponents()...)
 	table := make(map[string]*component, len(list))
 	for _, c := range list {

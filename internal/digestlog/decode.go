@@ -89,10 +89,14 @@ func (d *lineDecoder) digestJSON(text string) (Record, state) {
 		}
 		return d.half(fields, false, repairs)
 	}
-	// The keys are other than SOFATracer's: what is JSON counts as it stands.
-	if fields, ok = scanObject(d.fields[:0], text, true); ok && plain {
+	// The keys are other than SOFATracer's: what comes out even counts as it stands.
+	repairs := RepairKeys
+	if d.comp.foreign {
+		repairs = 0
+	}
+	if fields, ok = scanObject(d.fields[:0], text, !plain); ok {
 		d.fields = fields
-		return d.half(fields, false, RepairKeys)
+		return d.half(fields, false, repairs)
 	}
 	return Record{Err: incomplete(text)}, broken
 }

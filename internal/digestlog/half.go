@@ -72,7 +72,7 @@ func (d *lineDecoder) half(fields []field, own bool, repairs Repairs) (Record, s
 				h.ResultCode = f.val
 				continue
 			}
-		case "time.cost.milliseconds", "client.elapse.time":
+		case "time.cost.milliseconds", "client.elapse.time", "biz.impl.time":
 			if n.cost == "" {
 				n.cost = f.val
 				continue
@@ -89,7 +89,7 @@ func (d *lineDecoder) half(fields []field, own bool, repairs Repairs) (Record, s
 					continue
 				}
 			}
-		case "sys.baggage", "biz.baggage":
+		case "sys.baggage", "biz.baggage", "baggage":
 			if f.val == "" {
 				continue
 			}
@@ -122,6 +122,10 @@ func (d *lineDecoder) half(fields []field, own bool, repairs Repairs) (Record, s
 			n.sysBaggage = f.val
 		case "biz.baggage":
 			n.bizBaggage = f.val
+		case "baggage":
+			if d.comp.foreign {
+				n.bizBaggage = f.val
+			}
 		}
 	}
 	p = appendBaggage(p, &n)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/twinspan/twinspan/internal/span"
 )
 
 // TestChunksDoNotMatter feeds logs with odd values in pieces of several sizes.
@@ -170,6 +172,25 @@ func TestSettle(t *testing.T) {
 	}
 	if r.Offset() != 700+int64(len(one)+len(two)) || r.Offset() != r.Fed() {
 		t.Errorf("offset %d, fed %d", r.Offset(), r.Fed())
+	}
+}
+
+// TestSOFARPC reads lines with the keys of SOFARPC's documentation: another name of time and trace id, another order.
+func TestSOFARPC(t *testing.T) {
+	const client = `{"timestamp":"2018-05-20 17:03:20.708","tracerId":"1e27326d1526807000498100185597","spanId":"0.1","span.kind":"client","local.app":"shop","protocol":"bolt","service":"pay.Pay:1.0","method":"charge","current.thread.name":"main","invoke.type":"sync","router.record":"DIRECT","remote.app":"pay","remote.ip":"10.0.0.7:12200","local.client.ip":"10.0.0.1","result.code":"00","client.elapse.time":"155","local.client.port":"59774","baggage":"mark=T&"}` + "\n"
+	const server = `{"timestamp":"2018-05-20 17:03:20.708","tracerId":"1e27326d1526807000498100185597","spanId":"0.1","span.kind":"server","service":"pay.Pay:1.0","method":"charge","remote.ip":"10.0.0.1","remote.app":"shop","protocol":"bolt","local.app":"pay","current.thread.name":"t","result.code":"02","server.pool.wait.time":"3","biz.impl.time":"7","baggage":""}` + "\n"
+	c := readRecords(t, Source{Name: "rpc-client-digest.log", Zone: time.UTC}, []byte(client))[0]
+	s := readRecords(t, Source{Name: "rpc-server-digest.log", Zone: time.UTC}, []byte(server))[0]
+	if c.Err != nil || s.Err != nil || c.Repairs != 0 || s.Repairs != 0 {
+		t.Fatalf("%+v\n%+v", c, s)
+	}
+	h := c.Half
+	if h.App != "shop" || h.Peer != "pay" || h.PeerAddr != "10.0.0.7:12200" || h.LocalAddr != "10.0.0.1:59774" || h.Duration != 155e6 ||
+		h.Operation != "pay.Pay:1.0#charge" || h.Status != span.StatusOK || !h.LoadTest || text(h, "router.record") != "DIRECT" {
+		t.Errorf("client %+v", h)
+	}
+	if g := s.Half; g.Twin != h.Span || g.Parent != h.Span || g.Span == h.Span || g.Duration != 7e6 || g.Peer != "shop" || g.Status != span.StatusError {
+		t.Errorf("server %+v", g)
 	}
 }
 
