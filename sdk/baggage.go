@@ -56,6 +56,15 @@ func (s *Span) baggage() (biz, sys []Pair) {
 	return s.biz, s.sys
 }
 
+func has(pairs []Pair, key string) bool {
+	for i := range pairs {
+		if pairs[i].Key == key {
+			return true
+		}
+	}
+	return false
+}
+
 func lookup(pairs []Pair, key string) string {
 	for i := range pairs {
 		if pairs[i].Key == key {

@@ -377,6 +377,24 @@ func TestBaggageIsMerged(t *testing.T) {
 	}
 }
 
+// TestProxyThatCopiesHeaders: what came in is in the way of what goes out, hop after hop.
+func TestProxyThatCopiesHeaders(t *testing.T) {
+	tracer := newTracer(t, nil)
+	headers := headerCarrier([]string{"baggage: own=1, user=u1;p=x", "baggage-user: u1", "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"})
+	for range 3 {
+		_, server := tracer.StartFrom(t.Context(), headers, Server, HTTPServer, "GET /")
+		_, client := tracer.Start(ContextWithSpan(t.Context(), server), Client, HTTPClient, "GET /")
+		client.Inject(headers)
+		if v := headers["Baggage"]; len(v) != 1 || v[0] != "own=1,user=u1" {
+			t.Fatalf("baggage %q", v)
+		}
+		var r remote
+		if tracer.extract(headers, &r); r.id8 != client.ID8() || r.spanID != client.SpanID() {
+			t.Fatalf("%v", headers)
+		}
+	}
+}
+
 // TestTextsSurviveW3C: a trace id that W3C cannot spell comes through when SOFATracer's headers are beside it.
 func TestTextsSurviveW3C(t *testing.T) {
 	tracer := newTracer(t, nil)

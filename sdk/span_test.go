@@ -99,8 +99,14 @@ func TestTwoHalves(t *testing.T) {
 
 // TestClientToServer carries a context from one tracer to another by each format alone and by both.
 func TestClientToServer(t *testing.T) {
-	for _, formats := range [][]Propagation{{W3C}, {SOFAHTTP}, {W3C, SOFAHTTP}, {SOFAHTTP, W3C}} {
-		tracer := newTracer(t, func(c *Config) { c.Inject, c.Extract = formats, formats })
+	for i, formats := range [][]Propagation{{W3C}, {SOFAHTTP}, {W3C, SOFAHTTP}, {SOFAHTTP, W3C}, {W3C}, {SOFAHTTP}} {
+		sampled := i < 4
+		tracer := newTracer(t, func(c *Config) {
+			c.Inject, c.Extract = formats, formats
+			if !sampled {
+				c.SamplePercentage = 0
+			}
+		})
 		ctx, root := tracer.Start(t.Context(), Server, HTTPServer, "GET /")
 		root.SetBaggage("user", "u 1,%=张")
 		_, client := tracer.Start(ctx, Client, HTTPClient, "GET /")
@@ -108,7 +114,7 @@ func TestClientToServer(t *testing.T) {
 		client.Inject(headers)
 		_, server := tracer.StartFrom(context.Background(), headers, Server, HTTPServer, "GET /")
 		if server.TraceID() != client.TraceID() || server.SpanID() != "0.1" || server.twin8 != client.ID8() ||
-			!server.Sampled() || server.Baggage("user") != "u 1,%=张" {
+			server.Sampled() != sampled || server.Baggage("user") != "u 1,%=张" {
 			t.Errorf("%v: %+v gives %s %s %q", formats, headers, server.TraceID(), server.SpanID(), server.Baggage("user"))
 		}
 	}

@@ -66,8 +66,19 @@ func (s *Span) injectW3C(c Carrier, biz []Pair) {
 
 func injectW3CBaggage(c Carrier, biz []Pair) {
 	var b []byte
+	// What is there already is the application's own or OpenTelemetry's, or what a proxy copied from the request it got:
+	// our values replace those of the same keys.
 	if before, _ := c.Get(keyBaggage); before != "" {
-		b = append(b, before...) // the application's own, or OpenTelemetry's
+		for member := range strings.SplitSeq(before, ",") {
+			key, _, _ := strings.Cut(member, "=")
+			if member = strings.Trim(member, " \t"); member == "" || has(biz, strings.Trim(key, " \t")) {
+				continue
+			}
+			if len(b) > 0 {
+				b = append(b, ',')
+			}
+			b = append(b, member...)
+		}
 	}
 	for _, p := range biz {
 		if !isToken(p.Key) {

@@ -78,6 +78,13 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
+// CloseIdleConnections is what http.Client.CloseIdleConnections looks for.
+func (t *Transport) CloseIdleConnections() {
+	if c, ok := t.base.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
 func (t *Transport) operation(r *http.Request) string {
 	route := ""
 	if t.options.route != nil {
