@@ -1,6 +1,7 @@
 package span
 
 import (
+	"encoding/binary"
 	"net"
 	"strconv"
 	"strings"
@@ -94,15 +95,21 @@ type endpoint struct {
 func (a *described) read(h *Half, mark bool) bool {
 	rest := []byte(h.Payload)
 	for len(rest) > 0 {
-		var f Field
-		var ok bool
-		if f, rest, ok = NextField(rest); !ok {
-			return false
+		var attr []byte
+		if rest[0] == fieldAttribute<<3|wireBytes && len(rest) > 1 && rest[1] < 0x80 && 2+int(rest[1]) <= len(rest) {
+			attr, rest = rest[2:2+rest[1]], rest[2+rest[1]:] // the usual case
+		} else {
+			var f Field
+			var ok bool
+			if f, rest, ok = NextField(rest); !ok {
+				return false
+			}
+			if f.Number != fieldAttribute || f.Wire != wireBytes {
+				continue
+			}
+			attr = f.Data
 		}
-		if f.Number != fieldAttribute || f.Wire != wireBytes {
-			continue
-		}
-		key, v, ok := attribute(f.Data)
+		key, v, ok := attribute(attr)
 		if !ok {
 			return false
 		}
@@ -145,6 +152,11 @@ func attribute(m []byte) (key string, v Value, ok bool) {
 func attributeValue(m []byte) (v Value, ok bool) {
 	if len(m) > 1 && m[0] == 1<<3|wireBytes && m[1] < 0x80 && 2+int(m[1]) == len(m) {
 		return String(text(m[2:])), true
+	}
+	if len(m) > 1 && m[0] == 3<<3 {
+		if num, n := binary.Uvarint(m[1:]); n == len(m)-1 {
+			return Int(int64(num)), true
+		}
 	}
 	for rest := m; len(rest) > 0; {
 		if _, rest, ok = NextField(rest); !ok {

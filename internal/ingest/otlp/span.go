@@ -73,6 +73,13 @@ func (d *decoder) fields(m []byte, s *fields) bool {
 	d.runs = d.runs[:0]
 	for rest := m; len(rest) > 0; {
 		from := len(m) - len(rest)
+		// Most fields are attributes, most of them short.
+		if rest[0] == 9<<3|wireBytes && len(rest) > 1 && rest[1] < 0x80 && 2+int(rest[1]) <= len(rest) {
+			to := from + 2 + int(rest[1])
+			d.note(from, to)
+			rest = m[to:]
+			continue
+		}
 		f, behind, ok := span.NextField(rest)
 		if !ok {
 			return false
