@@ -8,74 +8,89 @@ import (
 	"github.com/twinspan/twinspan/internal/store"
 )
 
-// source reads one reader's matches in chunks, so that no search is under way while its calls are worked on (a reader
-// may hold locks meanwhile).
+// merger gives the matches of all readers in one order. It reads in chunks, so that no search is under way while its
+// calls are worked on (a reader may hold locks meanwhile).
+type merger struct {
+	sources []source
+	query   store.Query
+	// after is the place of the last call that was given.
+	after store.Position
+	chunk int
+}
+
 type source struct {
 	reader store.Reader
-	query  store.Query
-	after  store.Position
-	chunk  int
 	buffer []span.Call
-	done   bool
+	// more says that the reader has matches behind the buffer.
+	more bool
 }
 
 // maxChunk bounds how many calls of one reader are held.
 const maxChunk = 4096
 
-// head gives the newest call that is left, nil behind the last.
-func (s *source) head(ctx context.Context) (*span.Call, error) {
-	if len(s.buffer) == 0 && !s.done {
-		s.query.After = s.after
-		s.buffer = make([]span.Call, 0, s.chunk)
-		err := s.reader.Search(ctx, &s.query, func(c span.Call) bool {
-			s.buffer = append(s.buffer, c)
-			return len(s.buffer) < s.chunk
-		})
-		if err == nil {
-			err = ctx.Err() // a reader that stops quietly must not look like the end
-		}
-		if err != nil {
-			return nil, fmt.Errorf("search calls: %w", err)
-		}
-		if len(s.buffer) < s.chunk {
-			s.done = true
-		} else {
-			s.after = store.PositionOf(&s.buffer[len(s.buffer)-1])
-			s.chunk = min(2*s.chunk, maxChunk)
-		}
+func newMerger(readers []store.Reader, q store.Query, after store.Position, chunk int) *merger {
+	m := &merger{sources: make([]source, len(readers)), query: q, after: after, chunk: chunk}
+	for i, r := range readers {
+		m.sources[i] = source{reader: r, more: true}
 	}
-	if len(s.buffer) == 0 {
-		return nil, nil
-	}
-	return &s.buffer[0], nil
+	return m
 }
 
-// next takes the newest call of all sources; a call that several hold is taken from all.
-func next(ctx context.Context, sources []*source) (first span.Call, ok bool, err error) {
+// next gives the next call; ok is false behind the last. A call that several readers hold is given once.
+func (m *merger) next(ctx context.Context) (first span.Call, ok bool, err error) {
+	for i := range m.sources {
+		if s := &m.sources[i]; len(s.buffer) == 0 && s.more {
+			if err := m.fill(ctx); err != nil {
+				return first, false, err
+			}
+			break
+		}
+	}
 	var place store.Position
-	for _, s := range sources {
-		c, err := s.head(ctx)
-		if err != nil {
-			return first, false, err
-		}
-		if c == nil {
-			continue
-		}
-		if at := store.PositionOf(c); !ok || at.Compare(place) < 0 {
-			first, place, ok = *c, at, true
+	for i := range m.sources {
+		if s := &m.sources[i]; len(s.buffer) > 0 {
+			if at := store.PositionOf(&s.buffer[0]); !ok || at.Compare(place) < 0 {
+				first, place, ok = s.buffer[0], at, true
+			}
 		}
 	}
 	if !ok {
 		return first, false, nil
 	}
-	for _, s := range sources {
+	m.after = place
+	for i := range m.sources {
+		s := &m.sources[i]
 		for len(s.buffer) > 0 && store.PositionOf(&s.buffer[0]) == place {
 			// The same lead may stand alone in one range and joined in another.
-			if c := &s.buffer[0]; first.Server == nil && c.Server != nil {
+			if c := &s.buffer[0]; first.Client == nil || first.Server == nil {
 				first = *c
 			}
 			s.buffer = s.buffer[1:]
 		}
 	}
 	return first, true, nil
+}
+
+// fill reads all readers anew from the last place on, even those that have calls left: a range may have moved to a
+// reader whose chunk was read before.
+func (m *merger) fill(ctx context.Context) error {
+	q := m.query
+	q.After = m.after
+	for i := range m.sources {
+		s := &m.sources[i]
+		s.buffer, s.more = make([]span.Call, 0, m.chunk), false
+		err := s.reader.Search(ctx, &q, func(c span.Call) bool {
+			s.buffer = append(s.buffer, c)
+			s.more = len(s.buffer) == m.chunk
+			return !s.more
+		})
+		if err == nil {
+			err = ctx.Err() // a reader that stops quietly must not look like the end
+		}
+		if err != nil {
+			return fmt.Errorf("search calls: %w", err)
+		}
+	}
+	m.chunk = min(2*m.chunk, maxChunk)
+	return nil
 }

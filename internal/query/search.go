@@ -43,7 +43,8 @@ type Page struct {
 }
 
 // Search gives a page of the calls that match, joined: a call whose halves are stored apart is listed once, and matches
-// by what both halves say.
+// by what both halves say. Of those, it finds the ones of which at least one stored half matches for itself: where one
+// filter holds by the client's half only and another by the server's only, the store cannot find the call.
 func (s *Service) Search(ctx context.Context, req SearchRequest) (*Page, error) {
 	if req.Limit == 0 {
 		req.Limit = DefaultLimit
@@ -116,13 +117,10 @@ func (p *pager) matches(c *span.Call) bool {
 }
 
 func (p *pager) list(ctx context.Context, after store.Position) error {
-	sources := make([]*source, len(p.service.readers))
-	for i, r := range p.service.readers {
-		sources[i] = &source{reader: r, query: p.match, after: after, chunk: p.limit + 1}
-	}
+	rows := newMerger(p.service.readers, p.match, after, p.limit+1)
 	p.last = after
 	for passed := 0; ; {
-		row, ok, err := next(ctx, sources)
+		row, ok, err := rows.next(ctx)
 		if err != nil || !ok {
 			return err
 		}
