@@ -67,7 +67,7 @@ type Source struct {
 	Host string
 	// Shadow says that the file lies in shadow/: all of it is load-test traffic.
 	Shadow bool
-	// MaxRecord is the size in bytes beyond which a record is rejected, 0 is DefaultMaxRecord.
+	// MaxRecord is the size in bytes beyond which a record is rejected, 0 is DefaultMaxRecord; it is at least 256.
 	MaxRecord int
 }
 

@@ -286,11 +286,13 @@ func (d *lineDecoder) kind(text string) span.Kind {
 	if d.comp.kind != span.KindUnspecified {
 		return d.comp.kind
 	}
-	kind, err := span.ParseKind(text)
-	if err != nil {
-		return span.KindUnspecified
+	if kind, err := span.ParseKind(text); err == nil && kind != span.KindUnspecified {
+		return kind
 	}
-	return kind
+	if kind := d.statKind(); kind != span.KindUnspecified {
+		return kind
+	}
+	return span.KindInternal
 }
 
 // identify sets Span, Parent and Twin by the form that the component has.

@@ -185,6 +185,40 @@ func TestJavaRequests(t *testing.T) {
 	}
 }
 
+// TestCharsets looks for what GB18030 and US-ASCII made of the same Chinese baggage.
+func TestCharsets(t *testing.T) {
+	files := archive(t, "java-logs")
+	for c, want := range map[string]string{"utc-json": "张", "gb18030-text": "张", "ascii-json": "?"} {
+		found := 0
+		for _, req := range requestsOf(t, files, c) {
+			for _, list := range req.halves {
+				for _, h := range list {
+					h.Payload.Attrs(func(key string, v span.Value) bool {
+						if strings.HasPrefix(key, "baggage.") && strings.Contains(v.Text(), want) {
+							found++
+						}
+						return true
+					})
+				}
+			}
+		}
+		if found == 0 {
+			t.Errorf("%s: no baggage with %s", c, want)
+		}
+	}
+	src := sourceOf("gb18030-text/b/spring-mvc-digest.log")
+	src.Charset = "UTF-8"
+	repaired := 0
+	for _, rec := range readRecords(t, src, files["gb18030-text/b/spring-mvc-digest.log"]) {
+		if rec.Repairs&RepairCharset != 0 {
+			repaired++
+		}
+	}
+	if repaired == 0 {
+		t.Error("GB18030 read as UTF-8 has to be seen")
+	}
+}
+
 func text(h *span.Half, key string) string {
 	v, _ := h.Payload.Attr(key)
 	return v.Text()

@@ -12,6 +12,9 @@ import (
 // the start of the next record.
 const maxTries = 64
 
+// minMaxRecord is the least MaxRecord that makes sense: the beginning of a record has to fit.
+const minMaxRecord = 256
+
 // sampleSize bounds a RejectError's sample.
 const sampleSize = 200
 
@@ -65,6 +68,7 @@ func NewReader(src Source, from int64) (*Reader, error) {
 	if src.MaxRecord <= 0 {
 		src.MaxRecord = DefaultMaxRecord
 	}
+	src.MaxRecord = max(src.MaxRecord, minMaxRecord)
 	if src.Instance == "" {
 		src.Instance = src.Host
 	}

@@ -3,6 +3,8 @@ package digestlog
 import (
 	"bytes"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -217,6 +219,12 @@ func FuzzReader(f *testing.F) {
 	}
 	seed(`{"time":"2026-11-23 16:50:38.970","stat.key":{"local.app":"b","database.name":"l","sql":[bad},"count":1,"total.cost.milliseconds":0,"success":"N","load.test":"F"}`+"\r\n", 6, 9)
 	seed("2026-11-23 16:53:32.954,pay-a,http://h:1/p?q=,,GET,2,17,Y,F\r\n", 5, 9)
+	odd, _ := filepath.Glob("testdata/odd/*.log")
+	for i, file := range odd {
+		if data, err := os.ReadFile(file); err == nil {
+			seed(string(data), i, 100)
+		}
+	}
 	f.Fuzz(func(t *testing.T, data []byte, name uint8, size uint16) {
 		src := Source{Name: names[int(name)%len(names)], Zone: time.UTC, MaxRecord: 2000}
 		whole := readRecords(t, src, data)
