@@ -365,3 +365,27 @@ func TestRun(t *testing.T) {
 		t.Errorf("state after the end is %+v, %v", s, err)
 	}
 }
+
+// TestRunEnds shows that the agent ends at once while a request is on its way, and has that again after a restart.
+func TestRunEnds(t *testing.T) {
+	col := newCollector(t, 1<<20)
+	sent := make(chan struct{})
+	r := newRig(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+		close(sent)
+		<-req.Context().Done()
+		return nil, req.Context().Err()
+	}))
+	r.write(live, 10)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- r.agent.run(ctx, nil, time.Now) }()
+	<-sent
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	r.client = col
+	r.start()
+	r.step()
+	col.wantOnce(0, 10)
+}

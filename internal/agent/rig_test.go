@@ -67,23 +67,30 @@ func (c *collector) start() {
 		c.t.Fatal(err)
 	}
 	progress := make(map[string]int64)
-	err = c.log.Read(context.Background(), 0, func(e wal.Entry) error {
-		rec, err := wire.UnpackRecord(e.Data)
-		if err == nil {
-			for _, p := range rec.Progress {
-				progress[p.File] = p.To
-			}
+	for _, rec := range c.records(c.t) {
+		for _, p := range rec.Progress {
+			progress[p.File] = p.To
 		}
-		return err
-	})
-	if err != nil {
-		c.t.Fatal(err)
 	}
 	in := ingest.DefaultConfig()
 	in.MaxRequestBytes = c.limit
 	w := ingest.NewWriter(in, c.log, ingest.NewRecent(1), c.hand, ingest.NewMetrics())
 	c.server = agentproto.New(agentproto.DefaultConfig(), w, progress, slog.New(slog.DiscardHandler))
 	c.handler = c.server.Handler()
+}
+
+// records gives all that is in the log.
+func (c *collector) records(t testing.TB) (list []wire.Record) {
+	t.Helper()
+	err := c.log.Read(context.Background(), 0, func(e wal.Entry) error {
+		rec, err := wire.UnpackRecord(e.Data)
+		list = append(list, rec)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
 }
 
 func (c *collector) restart() {

@@ -117,6 +117,16 @@ func TestTail(t *testing.T) {
 			r.truncate(live)
 			r.write(live, 9)
 		}},
+		{name: "truncated between look and read", lost: 3 * len(line(0)), run: func(r *rig) {
+			r.write(live, 2)
+			r.step()
+			r.write(live, 3)
+			r.agent.scan(r.now)
+			r.lines = 2
+			r.truncate(live)
+			r.write(live, 9)
+			r.send()
+		}},
 		{name: "truncated before it was read", lost: 4 * len(line(0)), run: func(r *rig) {
 			r.write(live, 4)
 			r.agent.scan(r.now)
