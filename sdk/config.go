@@ -87,6 +87,11 @@ type Config struct {
 	RollKeep int `yaml:"roll_keep"`
 	// Retention is the age at which files rolled by day or hour are deleted; 0 keeps them. Default 7 days.
 	Retention time.Duration `yaml:"retention"`
+	// RandomTraceIDs makes trace ids of 16 random bytes, with W3C's random flag, instead of SOFATracer's.
+	RandomTraceIDs bool `yaml:"random_trace_ids"`
+	// KeepSmallPID keeps process ids below 100 in trace ids. Without it they are replaced by a random number, because in
+	// containers they repeat from host to host.
+	KeepSmallPID bool `yaml:"keep_small_pid"`
 	// ServerSpanID is the form of server span ids. Default SharedSpanID.
 	ServerSpanID ServerSpanID `yaml:"server_span_id"`
 	// BizBaggageBytes and SysBaggageBytes bound the keys and values of each baggage; what does not fit is dropped and

@@ -120,6 +120,20 @@ func TestClientToServer(t *testing.T) {
 	}
 }
 
+func TestRandomTraceIDs(t *testing.T) {
+	tracer := newTracer(t, func(c *Config) { c.RandomTraceIDs = true })
+	_, client := tracer.Start(t.Context(), Client, HTTPClient, "GET /")
+	headers := MapCarrier{}
+	client.Inject(headers)
+	_, server := tracer.StartFrom(t.Context(), headers, Server, HTTPServer, "GET /")
+	if len(client.TraceID()) != 32 || client.trace.IsSOFA() || server.TraceID() != client.TraceID() || server.twin8 != client.ID8() {
+		t.Errorf("%s gives %s", client.TraceID(), server.TraceID())
+	}
+	if want := "00-" + client.TraceID() + "-" + client.ID8().String() + "-03"; headers[keyTraceparent] != want {
+		t.Errorf("%s, want %s", headers[keyTraceparent], want)
+	}
+}
+
 func TestInjectFromAServerSpan(t *testing.T) {
 	tracer := newTracer(t, nil)
 	carrier := MapCarrier{keyTraceID: "0a0fe8ec1700000000123100112345", keySpanID: "0.7"}

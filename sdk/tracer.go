@@ -2,6 +2,7 @@ package twinspan
 
 import (
 	"context"
+	"encoding/binary"
 	"math/rand/v2"
 	"strconv"
 	"sync/atomic"
@@ -54,7 +55,7 @@ func New(c Config) (*Tracer, error) {
 func makeTracer(c Config) *Tracer {
 	t := &Tracer{
 		config:    c,
-		generator: id.NewGenerator(id.GeneratorConfig{}),
+		generator: id.NewGenerator(id.GeneratorConfig{KeepSmallPID: c.KeepSmallPID}),
 		threshold: uint64(c.SamplePercentage / 100 * (1 << 32)),
 		stats:     newStatTable(c.StatMaxKeys),
 	}
@@ -142,8 +143,7 @@ func (t *Tracer) start(ctx context.Context, kind Kind, c Component, operation st
 		s.spanID = parent.nextChild()
 		s.id8 = id.SpanOf(s.spanID)
 	default:
-		s.traceID = t.generator.Next()
-		s.trace, _ = id.ParseTrace(s.traceID)
+		s.newTrace()
 		s.spanID = "0"
 		s.id8 = id.SpanOf(s.spanID)
 		s.sampled = t.sample()
@@ -152,6 +152,21 @@ func (t *Tracer) start(ctx context.Context, kind Kind, c Component, operation st
 		s.takeBaggage(r)
 	}
 	return &s.ctx, s
+}
+
+// newTrace makes s the root of a trace.
+func (s *Span) newTrace() {
+	if !s.tracer.config.RandomTraceIDs {
+		s.traceID = s.tracer.generator.Next()
+		s.trace, _ = id.ParseTrace(s.traceID)
+		return
+	}
+	s.random = true
+	for s.trace.IsZero() || s.trace.IsSOFA() { // SOFATracer's shape would be read as such
+		binary.BigEndian.PutUint64(s.trace[:8], rand.Uint64())
+		binary.BigEndian.PutUint64(s.trace[8:], rand.Uint64())
+	}
+	s.traceID = s.trace.Hex()
 }
 
 // maxSpanID is the length at which a dotted id is not continued but begun anew below its 8-byte form: recursion between
