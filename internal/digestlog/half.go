@@ -94,7 +94,9 @@ func (d *lineDecoder) half(fields []field, own bool, repairs Repairs) (Record, s
 				continue
 			}
 		case "sql":
-			f.val = unescapeComma(f.val)
+			if !own {
+				f.val = unescapeComma(f.val)
+			}
 			n.sql = f.val
 		case "resp.size.bytes":
 			if d.comp.name == "resttemplate" && i+1 < len(fields) && fields[i+1].key == key {

@@ -272,3 +272,15 @@ func TestHostileRecords(t *testing.T) {
 		}
 	}
 }
+
+// TestPercentInSQL: Java escapes the commas of SQL, Twinspan's JSON does not.
+func TestPercentInSQL(t *testing.T) {
+	const java = `{"time":"2026-11-23 16:48:47.380","local.app":"b","traceId":"c00002021795423726588102019561","spanId":"0.1","span.kind":"client","result.code":"success","current.thread.name":"t","time.cost.milliseconds":"48ms","database.name":"l","sql":"SELECT a%2Cb","connection.establish.span":"7ms","db.execute.cost":"48ms","database.type":"h2","database.endpoint":"h:1","sys.baggage":"","biz.baggage":""}`
+	own := strings.TrimSuffix(java, "}") + `,"start.ns":"1795434159776728411","duration.ns":7,"span.id8":"4e18dd181d0a2066"}`
+	src := Source{Name: "datasource-client-digest.log", Zone: time.UTC}
+	for line, want := range map[string]string{java: "SELECT a,b", own: "SELECT a%2Cb"} {
+		if rec := readRecords(t, src, []byte(line))[0]; rec.Err != nil || text(rec.Half, "sql") != want {
+			t.Errorf("%+v, want %s", rec, want)
+		}
+	}
+}

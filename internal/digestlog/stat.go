@@ -131,7 +131,9 @@ func (d *lineDecoder) stat(line statLine, repairs Repairs) (Record, state) {
 		case "local.app":
 			s.App = f.val
 		case "sql":
-			f.val = unescapeComma(f.val)
+			if line.extra == nil {
+				f.val = unescapeComma(f.val)
+			}
 			n.sql = f.val
 		default:
 			n.note(f.key, f.val)
