@@ -28,12 +28,14 @@ type entry struct {
 
 // scan looks at all directories and brings the list of followed files up to date.
 func (a *Agent) scan(now time.Time) {
+	known := make(map[inode]*file, len(a.files))
 	for _, f := range a.files {
 		f.seen = false
+		known[f.id] = f
 	}
 	var strangers []entry
 	for _, e := range a.list() {
-		f := a.byInode(e.id)
+		f := known[e.id]
 		switch {
 		case f == nil:
 			strangers = append(strangers, e)
@@ -45,6 +47,7 @@ func (a *Agent) scan(now time.Time) {
 			// copied before (copytruncate), the copy takes its place below.
 			f.close()
 			f.id = inode{}
+			delete(known, e.id)
 			strangers = append(strangers, e)
 		}
 	}
@@ -60,15 +63,6 @@ func (a *Agent) scan(now time.Time) {
 		}
 	}
 	a.measure()
-}
-
-func (a *Agent) byInode(id inode) *file {
-	for _, f := range a.files {
-		if f.id == id {
-			return f
-		}
-	}
-	return nil
 }
 
 func (a *Agent) byKey(key string) *file {
@@ -227,9 +221,13 @@ func (a *Agent) list() []entry {
 	for _, pattern := range a.patterns {
 		for _, dir := range a.directories(pattern) {
 			for _, d := range []string{dir, filepath.Join(dir, shadowDir)} {
+				ok := true
 				if !seen[d] {
 					seen[d] = true
-					entries = a.listDir(entries, d)
+					entries, ok = a.listDir(entries, d)
+				}
+				if !ok {
+					break
 				}
 			}
 		}
@@ -286,7 +284,8 @@ func (a *Agent) directories(pattern string) (dirs []string) {
 	return nil
 }
 
-func (a *Agent) listDir(entries []entry, dir string) []entry {
+// listDir appends the log files of one directory; ok is false when it cannot be listed.
+func (a *Agent) listDir(entries []entry, dir string) (_ []entry, ok bool) {
 	names, err := os.ReadDir(dir)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -294,7 +293,7 @@ func (a *Agent) listDir(entries []entry, dir string) []entry {
 			a.warnOnce(dir, "a log directory cannot be listed, give the agent's user the right to read it",
 				"directory", dir, "error", err)
 		}
-		return entries
+		return entries, false
 	}
 	delete(a.warned, dir)
 	for _, n := range names {
@@ -311,7 +310,7 @@ func (a *Agent) listDir(entries []entry, dir string) []entry {
 			path: path, dir: dir, name: name, id: inodeOf(path, info), size: info.Size(), mtime: info.ModTime(),
 		})
 	}
-	return entries
+	return entries, true
 }
 
 // readPrint gives the fingerprint of a file; ok as in printOf.
