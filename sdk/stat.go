@@ -91,10 +91,10 @@ func (s *Span) statKey() statKey {
 	key.loadTest = lookup(s.biz, markKey) == markLoadTest
 	n := 0
 	for _, name := range spec.statKey {
-		switch {
-		case name == keyLocalApp:
+		switch name {
+		case keyLocalApp:
 			continue
-		case name == keyOperationRoute:
+		case keyOperationRoute:
 			// The route, not the URL: SOFATracer's keys by full URL have no bound.
 			key.fields[n] = route(s.operation)
 		default:

@@ -65,11 +65,7 @@ func ParentOf(dotted string) string {
 	if i < 0 {
 		return ""
 	}
-	parent := dotted[:i]
-	if strings.HasSuffix(parent, ".0") {
-		parent = parent[:len(parent)-2]
-	}
-	return parent
+	return strings.TrimSuffix(dotted[:i], ".0")
 }
 
 // AppendHex writes the 16 digits of String behind b.

@@ -129,7 +129,7 @@ func TestBothHalves(t *testing.T) {
 func TestFailures(t *testing.T) {
 	a, b := newPeer(t, "a"), newPeer(t, "b")
 	mux := http.NewServeMux()
-	mux.HandleFunc("/status", func(w http.ResponseWriter, r *http.Request) { http.Error(w, "no", 503) })
+	mux.HandleFunc("/status", func(w http.ResponseWriter, r *http.Request) { http.Error(w, "no", http.StatusServiceUnavailable) })
 	mux.HandleFunc("/panic", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	mux.HandleFunc("/nothing", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("/cut", func(w http.ResponseWriter, _ *http.Request) {
