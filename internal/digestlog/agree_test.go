@@ -94,10 +94,10 @@ func essence(h *span.Half) string {
 }
 
 func shared(h *span.Half) string {
-	switch {
-	case h.Twin == 0:
+	switch h.Twin {
+	case 0:
 		return "alone"
-	case h.Twin == h.Parent:
+	case h.Parent:
 		return "below"
 	}
 	return "?"

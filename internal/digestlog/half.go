@@ -21,7 +21,6 @@ type notes struct {
 	sysBaggage, bizBaggage             string
 	start, duration                    string
 	span8, parent8, twin8              string
-	localAddr, remoteAddr              string
 	status, typeName                   string
 }
 
@@ -358,8 +357,8 @@ func (d *lineDecoder) status(h *span.Half, n *notes) span.Status {
 
 // httpSuccess is SOFATracer's rule for HTTP.
 func httpSuccess(code string) bool {
-	switch {
-	case code == "00", code == "301", code == "302":
+	switch code {
+	case "00", "301", "302":
 		return true
 	}
 	return len(code) == 3 && (code[0] == '1' || code[0] == '2') && digit(code[1]) && digit(code[2])

@@ -28,6 +28,9 @@ func RunParse(args []string, stdout, stderr io.Writer) (exit int) {
 	return runParse(args, os.Stdin, stdout, stderr)
 }
 
+// say writes a message; where standard error is closed there is nobody to tell.
+func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
+
 // parseTotals counts what a run of parse has read.
 type parseTotals struct {
 	lines, records, parsed, other int
@@ -39,7 +42,7 @@ func runParse(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("parse", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {
-		io.WriteString(stderr, parseUsage)
+		say(stderr, "%s", parseUsage)
 		flags.PrintDefaults()
 	}
 	zone := flags.String("zone", "", "time `zone` of the logs, such as Asia/Shanghai (default the host's)")
@@ -61,12 +64,12 @@ func runParse(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var err error
 	if *zone != "" {
 		if src.Zone, err = time.LoadLocation(*zone); err != nil {
-			fmt.Fprintf(stderr, "twinspan parse: -zone: %v\n", err)
+			say(stderr, "twinspan parse: -zone: %v\n", err)
 			return 2
 		}
 	}
 	if src.Format, err = ParseFormat(*formatName); err != nil {
-		fmt.Fprintf(stderr, "twinspan parse: -format: %v\n", err)
+		say(stderr, "twinspan parse: -format: %v\n", err)
 		return 2
 	}
 	out := bufio.NewWriterSize(stdout, 1<<16)
@@ -74,12 +77,12 @@ func runParse(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	failed := false
 	for _, path := range flags.Args() {
 		if err := parseFile(path, *name, src, stdin, out, stderr, *quiet, &all); err != nil {
-			fmt.Fprintf(stderr, "twinspan parse: %v\n", err)
+			say(stderr, "twinspan parse: %v\n", err)
 			failed = true
 		}
 	}
 	if err := out.Flush(); err != nil {
-		fmt.Fprintf(stderr, "twinspan parse: writing the records: %v\n", err)
+		say(stderr, "twinspan parse: writing the records: %v\n", err)
 		return 2
 	}
 	all.print(stderr)
@@ -112,7 +115,7 @@ func parseFile(path, stdinName string, src Source, stdin io.Reader, out *bufio.W
 		return err
 	}
 	if f := r.File(); f.Kind == KindOther {
-		fmt.Fprintf(stderr, "%s: %s: neither spans nor counts, its lines are only counted\n", path, f.About)
+		say(stderr, "%s: %s: neither spans nor counts, its lines are only counted\n", path, f.About)
 	}
 	line := 1
 	return readAll(in, r, func(rec Record) error {
@@ -129,7 +132,7 @@ func parseFile(path, stdinName string, src Source, stdin io.Reader, out *bufio.W
 		case rec.Err != nil:
 			all.rejected[rec.Err.Reason] += rec.Lines
 			if !quiet {
-				fmt.Fprintf(stderr, "%s: line %d: rejected: %s: %s: %q\n", path, first, rec.Err.Reason, rec.Err.Detail, rec.Err.Sample)
+				say(stderr, "%s: line %d: rejected: %s: %s: %q\n", path, first, rec.Err.Reason, rec.Err.Detail, rec.Err.Sample)
 			}
 			return nil
 		}
@@ -145,8 +148,8 @@ func parseFile(path, stdinName string, src Source, stdin io.Reader, out *bufio.W
 		if err != nil {
 			return fmt.Errorf("writing line %d of %s: %w", first, path, err)
 		}
-		out.Write(b)
-		return out.WriteByte('\n')
+		_, err = out.Write(append(b, '\n'))
+		return err
 	})
 }
 
@@ -183,11 +186,11 @@ func (t *parseTotals) print(w io.Writer) {
 	for _, n := range t.rejected {
 		rejected += n
 	}
-	fmt.Fprintf(w, "lines read %d, parsed %d (%d records), other %d, rejected %d\n", t.lines, t.parsed, t.records, t.other, rejected)
+	say(w, "lines read %d, parsed %d (%d records), other %d, rejected %d\n", t.lines, t.parsed, t.records, t.other, rejected)
 	for _, reason := range slices.Sorted(maps.Keys(t.rejected)) {
-		fmt.Fprintf(w, "  rejected, %s: %d\n", reason, t.rejected[reason])
+		say(w, "  rejected, %s: %d\n", reason, t.rejected[reason])
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.repaired)) {
-		fmt.Fprintf(w, "  repaired, %s: %d records\n", name, t.repaired[name])
+		say(w, "  repaired, %s: %d records\n", name, t.repaired[name])
 	}
 }
