@@ -333,8 +333,13 @@ function criticalPath(drafts: Draft[], order: number[]): Set<number> {
 export const named = { small: 'small', huge: 'huge', failed: 'failed' } as const
 
 export function smallTrace(start: bigint): Trace {
-  // gateway → trade → mysql: the system's shortest trace (5 halves).
-  return makeTrace(101, start, {}, roots[2].hop)
+  // gateway → trade → redis and mysql: 5 halves, one of each kind of bar.
+  return makeTrace(101, start, {}, { callee: 'gateway', op: 'GET /orders/{id}', type: 'http', own: 2, next: [
+    { callee: 'trade', op: 'TradeService/Get', type: 'rpc', own: 3, next: [
+      { callee: 'redis:trade', op: 'GET', type: 'cache', own: 0.4 },
+      { callee: 'mysql:trade', op: 'SELECT trade', type: 'db', own: 1.8, sql: 'SELECT * FROM trade WHERE id = ?' },
+    ] },
+  ] })
 }
 
 export function hugeTrace(start: bigint, halves = 50_000): Trace {

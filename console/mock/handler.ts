@@ -9,6 +9,7 @@ import { failedTrace, hugeTrace, makeTraffic, named, smallTrace } from './genera
 interface Data {
   byId: Map<string, Trace>
   calls: TraceCall[]
+  ms: Map<TraceCall, number>
 }
 
 let data: Data | undefined
@@ -24,7 +25,7 @@ function load(): Data {
   const add = (name: string, t: Trace) => byId.set(name, t).set(t.traceId, t).set(t.w3cTraceId, t)
   add(named.small, smallTrace(start))
   add(named.failed, failedTrace(start))
-  data = { byId, calls }
+  data = { byId, calls, ms: new Map(calls.map((c) => [c, msOf(c.startUnixNano)])) }
   return data
 }
 
@@ -75,15 +76,16 @@ function select(d: Data, q: URLSearchParams): TraceCall[] {
   const min = bound('minDuration', 0)
   const max = bound('maxDuration', Infinity)
   const tags = q.getAll('tag').map((t) => t.split(/=(.*)/s))
-  const is = (name: string, value: string | boolean) => !q.get(name) || q.get(name) === String(value)
+  const asked = new Map(q)
+  const is = (name: string, value: string | boolean) => !asked.get(name) || asked.get(name) === String(value)
   return d.calls.filter((c) => {
-    const t = msOf(c.startUnixNano)
+    const t = d.ms.get(c) as number
     if (t < from || t > to || c.durationNano < min || c.durationNano > max) return false
     if (!is('caller', c.caller || 'external') || !is('callee', c.callee) || !is('operation', c.operation) || !is('type', c.type)) return false
     if (!is('error', c.error) || !is('loadTest', c.loadTest) || !is('resultCode', c.resultCode)) return false
-    const app = q.get('app')
+    const app = asked.get('app')
     if (app && c.caller !== app && c.callee !== app) return false
-    const address = q.get('address')
+    const address = asked.get('address')
     if (address && !c.callerAddress.startsWith(address) && !c.calleeAddress.startsWith(address)) return false
     return tags.every(([k, v]) => [c.client, c.server].some((h) => h && k in h.attributes && (v === undefined || String(h.attributes[k]) === v)))
   })

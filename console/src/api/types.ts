@@ -79,7 +79,10 @@ export interface TraceCall extends Call {
   depth: number
   client: Half | null
   server: Half | null
+  /** What is added to the server half's times for display, because hosts' clocks disagree. */
   skewNano: number
+  /** The same for the client half. */
+  clientSkewNano?: number
   selfNano: number
   critical: boolean
   notes?: string[] | null

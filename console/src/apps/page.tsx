@@ -8,7 +8,7 @@ import { href, update } from '../route'
 import { setRange } from '../search/page'
 import { searchHref } from '../search/state'
 import { apiRange, readRange, resolve, type TimeRange } from '../timerange'
-import { Dur } from '../ui/dur'
+import { Percentile } from '../ui/dur'
 import { Icon } from '../ui/icon'
 import { AppName, TypeLabel } from '../ui/labels'
 import { Problem } from '../ui/problem'
@@ -130,8 +130,8 @@ function AppRows({ app: a, open, most, seconds, range }: { app: App; open: boole
           {formatCount(a.calls)}
         </td>
         <td class={`r num${a.errors ? ' bad' : ' quiet'}`}>{formatShare(a.errors, a.calls)}</td>
-        <td class="r wide"><Dur ns={a.p50Nano} aligned /></td>
-        <td class="r"><Dur ns={a.p99Nano} aligned /></td>
+        <td class="r wide"><Percentile ns={a.p50Nano} aligned /></td>
+        <td class="r"><Percentile ns={a.p99Nano} aligned /></td>
         <td class="r wide row-links">
           <a href={searchHref({ callee: a.name }, range)}>{t('topo.searchCalls')}</a>
           <a href={href('/topology', frame)}>{t('apps.topology')}</a>
@@ -145,8 +145,8 @@ function AppRows({ app: a, open, most, seconds, range }: { app: App; open: boole
             </td>
             <td class="r num">{formatCount(o.calls)}</td>
             <td class={`r num${o.errors ? ' bad' : ' quiet'}`}>{formatShare(o.errors, o.calls)}</td>
-            <td class="r wide"><Dur ns={o.p50Nano} aligned /></td>
-            <td class="r"><Dur ns={o.p99Nano} aligned /></td>
+            <td class="r wide"><Percentile ns={o.p50Nano} aligned /></td>
+            <td class="r"><Percentile ns={o.p99Nano} aligned /></td>
             <td class="wide" />
           </tr>
         ))}

@@ -30,7 +30,8 @@ function measure(label: string, sub: string): number {
   pen.font = `550 13px ${family}`
   const a = pen.measureText(label).width
   pen.font = `11px ${family}`
-  return Math.max(a, pen.measureText(sub).width)
+  // Digits of one width, as the lines are set in, run a little wider than what is measured here.
+  return Math.max(a, pen.measureText(sub).width * 1.06)
 }
 
 const clampZoom = (k: number) => Math.min(2.5, Math.max(0.08, k))

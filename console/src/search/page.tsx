@@ -47,7 +47,16 @@ export function SearchPage({ params }: { params: URLSearchParams }) {
 
   const query = toQuery(state)
   const key = JSON.stringify(query)
-  const first = useQuery(`calls ${key}`, (s) => api.calls({ ...query, limit: pageSize }, s), { tick })
+  const first = useQuery(
+    `calls ${key}`,
+    async (s) => {
+      let page = await api.calls({ ...query, limit: pageSize }, s)
+      // A page may be empty and still have a next one: where filters pass little, the server stops now and then.
+      for (let i = 0; i < 5 && page.calls.length === 0 && page.next; i++) page = await api.calls({ ...query, limit: pageSize, cursor: page.next }, s)
+      return page
+    },
+    { tick },
+  )
   const bounds = useRef({ key: '', tick: -1, from: 0, to: 1 })
   if (bounds.current.key !== key || bounds.current.tick !== tick) {
     bounds.current = { key, tick, ...resolve(state.range, Date.now()) }
@@ -102,7 +111,7 @@ export function SearchPage({ params }: { params: URLSearchParams }) {
   const shown = { from: sample.data?.from ?? bounds.current.from, to: sample.data?.to ?? bounds.current.to }
   const n = filterCount(state)
   const busy = first.busy || sample.busy
-  const empty = first.data && first.data.calls.length === 0
+  const empty = first.data && calls.length === 0 && !next
 
   return (
     <div class="page search-page">
@@ -156,7 +165,7 @@ export function SearchPage({ params }: { params: URLSearchParams }) {
                   <i class="dot" /> {t('search.ok')} <i class="dot err" /> {t('search.failed')} <i class="dot hollow" /> {t('search.loadTest')}
                 </span>
               </div>
-              <Scatter calls={sample.data?.calls} series={series.data} from={shown.from} to={shown.to} onSelect={onSelect} onOpen={openCall} />
+              <Scatter calls={sample.data?.calls} series={series.data} strip={seriesFits} from={shown.from} to={shown.to} onSelect={onSelect} onOpen={openCall} />
             </section>
             {first.error && first.data && <p class="inline-problem bad" role="alert">{t('error.refresh', { message: first.error.message })}</p>}
             {first.data?.partial && <p class="inline-problem" role="status">{t('search.partial', { reason: first.data.partialReason })}</p>}

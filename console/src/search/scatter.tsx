@@ -20,6 +20,8 @@ interface Props {
   /** The domain of durations is unknown while this is undefined: then only time is drawn. */
   calls: Call[] | undefined
   series: Series | undefined
+  /** Keep room for the calls per minute. */
+  strip: boolean
   from: number
   to: number
   onSelect(s: Selection): void
@@ -30,7 +32,6 @@ const pad = { left: 58, right: 14, top: 10 }
 const plotHeight = 184
 const axisHeight = 22
 const stripHeight = 34
-const height = pad.top + plotHeight + axisHeight + stripHeight + 6
 // A drag shorter than this in one direction means "leave that direction alone".
 const leastDrag = 6
 const reach = 9
@@ -42,7 +43,7 @@ interface Point {
   call: Call
 }
 
-export function Scatter({ calls: loaded, series, from, to, onSelect, onOpen }: Props) {
+export function Scatter({ calls: loaded, series, strip, from, to, onSelect, onOpen }: Props) {
   const t = useText()
   const calls = loaded ?? noCalls
   const box = useRef<HTMLDivElement>(null)
@@ -52,6 +53,7 @@ export function Scatter({ calls: loaded, series, from, to, onSelect, onOpen }: P
   const [hover, setHover] = useState<Point | null>(null)
   const [drag, setDrag] = useState<{ x0: number; y0: number; x1: number; y1: number } | null>(null)
 
+  const height = pad.top + plotHeight + axisHeight + (strip ? stripHeight + 6 : 2)
   const right = Math.max(width - pad.right, pad.left + 1)
   const bottom = pad.top + plotHeight
   const x = useMemo(() => linear(from, to, pad.left, right), [from, to, right])
@@ -103,12 +105,14 @@ export function Scatter({ calls: loaded, series, from, to, onSelect, onOpen }: P
     }
 
     const base = height - 4
-    g.strokeStyle = c.line
-    g.beginPath()
-    g.moveTo(pad.left, base + 0.5)
-    g.lineTo(right, base + 0.5)
-    g.stroke()
-    if (series?.points.length) {
+    if (strip) {
+      g.strokeStyle = c.line
+      g.beginPath()
+      g.moveTo(pad.left, base + 0.5)
+      g.lineTo(right, base + 0.5)
+      g.stroke()
+    }
+    if (strip && series?.points.length) {
       const bins = binSeries(series, from, to, right - pad.left)
       const most = Math.max(...bins.map((b) => b.calls), 1)
       for (const b of bins) {
@@ -142,7 +146,7 @@ export function Scatter({ calls: loaded, series, from, to, onSelect, onOpen }: P
       }
     }
     g.globalAlpha = 1
-  }, [points, series, width, domain, from, to, version, t, loaded])
+  }, [points, series, width, domain, from, to, version, t, loaded, strip, height])
 
   const at = (e: PointerEvent) => {
     const r = (canvas.current as HTMLCanvasElement).getBoundingClientRect()

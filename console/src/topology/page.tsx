@@ -10,7 +10,7 @@ import { href, update } from '../route'
 import { setRange } from '../search/page'
 import { searchHref } from '../search/state'
 import { apiRange, resolve } from '../timerange'
-import { Dur } from '../ui/dur'
+import { Percentile } from '../ui/dur'
 import { Icon } from '../ui/icon'
 import { AppName, TypeLabel } from '../ui/labels'
 import { Problem } from '../ui/problem'
@@ -137,7 +137,7 @@ function TopologyGraph({ data, state, seconds, found }: { data: Topology; state:
       id: nodeKey(n.name),
       label: outsideName(n.name) ? t('call.outside') : n.name,
       kind: n.kind,
-      sub: n.calls ? `${formatRate(n.calls, seconds)}/s · p99 ${formatDuration(n.p99Nano)}` : '',
+      sub: n.calls ? `${formatRate(n.calls, seconds)}/s${n.p99Nano ? ` · p99 ${formatDuration(n.p99Nano)}` : ''}` : '',
       errorShare: n.calls ? n.errors / n.calls : 0,
     }))
   }, [data, seconds, t])
@@ -213,9 +213,9 @@ function EdgeTable({ data, state, seconds, found }: { data: Topology; state: Top
                 </td>
                 <td class={`r num wide${e.errors ? ' bad' : ' quiet'}`}>{formatCount(e.errors)}</td>
                 <td class={`r num${e.errors ? ' bad' : ' quiet'}`}>{formatShare(e.errors, e.calls)}</td>
-                <td class="r wide"><Dur ns={e.p50Nano} aligned /></td>
-                <td class="r wide"><Dur ns={e.p90Nano} aligned /></td>
-                <td class="r"><Dur ns={e.p99Nano} aligned /></td>
+                <td class="r wide"><Percentile ns={e.p50Nano} aligned /></td>
+                <td class="r wide"><Percentile ns={e.p90Nano} aligned /></td>
+                <td class="r"><Percentile ns={e.p99Nano} aligned /></td>
                 <td class="r num wide quiet">{formatCount(e.loadTestCalls)}</td>
               </tr>
             )
@@ -235,9 +235,9 @@ function Numbers({ calls, errors, p50, p90, p99, seconds, loadTest }: { calls: n
       <div><dt>{t('col.rate')}</dt><dd class="num">{formatRate(calls, seconds)}</dd></div>
       <div><dt>{t('col.errors')}</dt><dd class={`num${errors ? ' bad' : ''}`}>{formatCount(errors)}</dd></div>
       <div><dt>{t('col.errorShare')}</dt><dd class={`num${errors ? ' bad' : ''}`}>{formatShare(errors, calls)}</dd></div>
-      <div><dt>{t('col.p50')}</dt><dd><Dur ns={p50} /></dd></div>
-      {p90 !== undefined && <div><dt>{t('col.p90')}</dt><dd><Dur ns={p90} /></dd></div>}
-      <div><dt>{t('col.p99')}</dt><dd><Dur ns={p99} /></dd></div>
+      <div><dt>{t('col.p50')}</dt><dd><Percentile ns={p50} /></dd></div>
+      {p90 !== undefined && <div><dt>{t('col.p90')}</dt><dd><Percentile ns={p90} /></dd></div>}
+      <div><dt>{t('col.p99')}</dt><dd><Percentile ns={p99} /></dd></div>
       {loadTest !== undefined && <div><dt>{t('col.loadTestCalls')}</dt><dd class="num">{formatCount(loadTest)}</dd></div>}
     </dl>
   )

@@ -12,11 +12,14 @@ import { absolute } from '../timerange'
 import { CopyButton } from '../ui/copy'
 import { Icon } from '../ui/icon'
 import { AppName, LoadTestBadge, TypeLabel } from '../ui/labels'
-import { gapsOf, isTwinless, type Row, type TraceModel } from './model'
+import { gapsOf, isTwinless, shiftOf, type Row, type TraceModel } from './model'
 
 const [readHeight, writeHeight] = rememberedNumber('details', 340)
 
-const knownNotes: Record<string, Key> = { late: 'note.late', orphan: 'note.orphan' }
+const knownNotes: Record<string, Key> = {
+  late: 'note.late', orphan: 'note.orphan', attached: 'note.attached', cycle: 'note.cycle', repeated: 'note.repeated',
+  delivery: 'note.delivery', merged: 'note.merged',
+}
 
 /** The two halves of one call, side by side. */
 export function Detail({ model, row }: { model: TraceModel; row: Row }) {
@@ -73,6 +76,8 @@ function Twin({ row, clientName, serverName }: { row: Row; clientName: string; s
   const span = Math.max(row.end - row.start, 1)
   const pos = (b: { start: number; end: number }) => ({ left: `${((b.start - row.start) / span) * 100}%`, width: `max(2px, ${((b.end - b.start) / span) * 100}%)` })
   const sum = c.gapNano
+  // What matters to a reader is how far the server's clock is off its client's.
+  const shift = c.client && c.server ? (c.skewNano || 0) - (c.clientSkewNano || 0) : 0
   return (
     <div class={`twin-view${c.error ? ' err' : ''}`}>
       <div class="twin-lanes">
@@ -113,8 +118,8 @@ function Twin({ row, clientName, serverName }: { row: Row; clientName: string; s
           </li>
         )}
         {!gaps && !twinless && <li class="quiet">{t('detail.notReceivedHint')}</li>}
-        {c.skewNano !== 0 && (
-          <li class="quiet">{t('detail.skew', { shift: formatDuration(Math.abs(c.skewNano)), direction: c.skewNano > 0 ? t('detail.later') : t('detail.earlier') })}</li>
+        {shift !== 0 && (
+          <li class="quiet">{t('detail.skew', { shift: formatDuration(Math.abs(shift)), direction: shift > 0 ? t('detail.later') : t('detail.earlier') })}</li>
         )}
       </ul>
     </div>
@@ -200,7 +205,7 @@ function Sides({ model, row, clientName, serverName, around }: { model: TraceMod
           {text('detail.status', (h) => h.status)}
           {text('detail.code', (h) => h.resultCode)}
           {client?.statusMessage !== server?.statusMessage && both && text('detail.message', (h) => h.statusMessage)}
-          {line(t('detail.start'), (h) => <><span>{dayClock(msOf(h.startUnixNano))}</span> <span class="quiet num">+{formatDuration(nanosSince(model.origin, h.startUnixNano))}</span></>, (h) => h.startUnixNano, 'start')}
+          {line(t('detail.start'), (h) => <><span>{dayClock(msOf(h.startUnixNano))}</span> <span class="quiet num">+{formatDuration(nanosSince(model.origin, h.startUnixNano) + shiftOf(row.call, h))}</span></>, (h) => h.startUnixNano, 'start')}
           {line(t('detail.duration'), (h) => <span class="num">{formatDuration(h.durationNano)}</span>, (h) => String(h.durationNano), 'duration')}
           {text('detail.local', (h) => h.localAddress, true)}
           {text('detail.peer', (h) => h.peerAddress, true)}
@@ -220,7 +225,7 @@ function Sides({ model, row, clientName, serverName, around }: { model: TraceMod
             <td key={i}>
               {(h.events ?? []).map((e, k) => (
                 <div class="event" key={k}>
-                  <div><b>{e.name}</b> <span class="quiet num">+{formatDuration(nanosSince(model.origin, e.timeUnixNano))}</span></div>
+                  <div><b>{e.name}</b> <span class="quiet num">+{formatDuration(nanosSince(model.origin, e.timeUnixNano) + shiftOf(row.call, h))}</span></div>
                   {Object.entries(e.attributes ?? {}).map(([name, v]) => (
                     <div class="event-attr" key={name}><span class="quiet">{name}</span><pre>{valueText(v)}</pre></div>
                   ))}

@@ -10,6 +10,6 @@ export function rulerTicks(from: number, to: number, count: number): number[] {
   const p = 10 ** Math.floor(Math.log10(raw))
   const step = [1, 2, 5, 10].map((s) => s * p).find((s) => s >= raw * 0.999) as number
   const out: number[] = []
-  for (let v = Math.ceil(from / step - 1e-9) * step; v <= to * 1.0000001; v += step) out.push(v)
+  for (let v = Math.ceil(from / step - 1e-9) * step + 0; v <= to * 1.0000001; v += step) out.push(v)
   return out
 }

@@ -7,6 +7,9 @@ export interface Bar {
   end: number
 }
 
+/** What is added to the times of a call's half for display. */
+export const shiftOf = (c: TraceCall, h: Half): number => (h === c.client ? c.clientSkewNano : c.skewNano) || 0
+
 /** One row of the waterfall: one call, placed in the tree and in time. */
 export interface Row {
   call: TraceCall
@@ -57,7 +60,7 @@ export function buildModel(trace: Trace): TraceModel {
   calls.forEach((c, i) => position.set(c.id, i))
 
   const bars = calls.map((c) => {
-    const client = c.client ? barOf(origin, c.client, 0) : null
+    const client = c.client ? barOf(origin, c.client, c.clientSkewNano || 0) : null
     const server = c.server ? barOf(origin, c.server, c.skewNano || 0) : null
     const lead = client ?? server ?? { start: nanosSince(origin, c.startUnixNano), end: nanosSince(origin, c.startUnixNano) + c.durationNano }
     return { client, server, start: Math.min(lead.start, server?.start ?? Infinity), end: Math.max(lead.end, server?.end ?? 0), lead: lead.start }
