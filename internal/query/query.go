@@ -66,9 +66,8 @@ type Service struct {
 }
 
 // New makes a Service over the union of readers, given in the order in which calls move through them: open ranges
-// first, the disk last. They are read in this order, so that a range that moves meanwhile is seen twice rather than never;
-// calls seen twice are recognised by their halves. Roll-ups have no identity: a range must give them through one reader
-// at any moment.
+// first, the disk last. They are read in this order, so that a range that moves meanwhile is seen twice rather than never.
+// Calls seen twice are recognised by their halves; for roll-ups see Holder.
 func New(readers []store.Reader, config Config, log *slog.Logger) *Service {
 	return &Service{readers: readers, config: config, log: log}
 }

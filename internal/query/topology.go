@@ -69,8 +69,12 @@ func (s *Service) Topology(ctx context.Context, r Range, f TopologyFilter) (*Top
 	if err != nil {
 		return nil, err
 	}
-	edges, nodes, roles := make(map[edgeKey]*edgeTotal), make(received), make(kinds)
-	err = s.each(ctx, r, func(row *span.Rollup) {
+	var (
+		edges map[edgeKey]*edgeTotal
+		nodes received
+		roles kinds
+	)
+	countRow := func(row *span.Rollup) {
 		roles.add(row)
 		if f.Operation != "" && row.Operation != f.Operation || f.LoadTest != nil && row.LoadTest != *f.LoadTest {
 			return
@@ -94,6 +98,10 @@ func (s *Service) Topology(ctx context.Context, r Range, f TopologyFilter) (*Top
 		if row.LoadTest {
 			e.loadTest += row.Calls
 		}
+	}
+	err = s.each(ctx, r, func() func(*span.Rollup) {
+		edges, nodes, roles = make(map[edgeKey]*edgeTotal), make(received), make(kinds)
+		return countRow
 	})
 	if err != nil {
 		return nil, err
@@ -134,28 +142,36 @@ func apps(names map[string]bool, totals map[string]*appTotal, roles kinds) []App
 
 // Apps lists everything that called or was called in a time range, with what it received.
 func (s *Service) Apps(ctx context.Context, r Range) ([]App, error) {
-	totals, roles := make(received), make(kinds)
-	seen := make(map[string]*total)
-	err := s.each(ctx, r, func(row *span.Rollup) {
+	var (
+		totals received
+		roles  kinds
+		// seen counts the calls that a name has part in: what was corrected away has none.
+		seen map[string]*uint64
+	)
+	countRow := func(row *span.Rollup) {
 		roles.add(row)
 		if row.Type != span.TypeInternal {
 			totals.add(row)
 		}
 		for _, name := range [2]string{row.Caller, row.Callee} {
 			if seen[name] == nil {
-				seen[strings.Clone(name)] = new(total)
+				seen[strings.Clone(name)] = new(uint64)
 			}
-			seen[name].calls += row.Calls
+			*seen[name] += row.Calls
 		}
+	}
+	err := s.each(ctx, r, func() func(*span.Rollup) {
+		totals, roles, seen = make(received), make(kinds), make(map[string]*uint64)
+		return countRow
 	})
 	if err != nil {
 		return nil, err
 	}
 	byApp := totals.byApp()
 	names := make(map[string]bool)
-	for name, t := range seen {
+	for name, calls := range seen {
 		called := byApp[name]
-		if count(t.calls) > 0 && (name != "" || called != nil && count(called.calls) > 0) {
+		if count(*calls) > 0 && (name != "" || called != nil && count(called.calls) > 0) {
 			names[name] = true
 		}
 	}
