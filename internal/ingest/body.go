@@ -29,10 +29,13 @@ type Bodies struct {
 
 // NewBodies bounds bodies to limit bytes.
 func NewBodies(limit int64) *Bodies {
+	// The decoder refuses frames whose window is above its limit even where they unpack to little. Usual levels have
+	// windows of up to 32 MiB; that much is unpacked before a lower limit is seen.
+	memory := max(uint64(limit), 32<<20)
 	// DecodeAll may be called by several callers at once, of which as many run as there are processors; it starts no
 	// goroutines.
 	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxMemory(uint64(limit)))
+		zstd.WithDecoderMaxMemory(memory))
 	if err != nil {
 		panic("ingest: the options of the zstd decoder contradict each other: " + err.Error())
 	}
@@ -123,7 +126,9 @@ func (b *Bodies) gunzip(r io.Reader) ([]byte, error) {
 func (b *Bodies) unzstd(packed []byte) ([]byte, error) {
 	body, err := b.zstd.DecodeAll(packed, nil)
 	switch {
-	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded):
+	case errors.Is(err, zstd.ErrWindowSizeExceeded):
+		return nil, fmt.Errorf("%w: the body needs a zstd window above the limit, pack it at a lower level", ErrTooLarge)
+	case errors.Is(err, zstd.ErrDecoderSizeExceeded):
 		return nil, fmt.Errorf("%w: the body unpacks to more than %d bytes", ErrTooLarge, b.limit)
 	case err != nil:
 		return nil, fmt.Errorf("%w: unpack the body by zstd: %w", ErrInvalid, err)

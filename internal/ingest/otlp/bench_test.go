@@ -28,7 +28,7 @@ func BenchmarkDecode(b *testing.B) {
 	spans := 0
 	allocs := testing.AllocsPerRun(1, func() {
 		copy(buf, body)
-		d, err := decode(buf, manySpans)
+		d, err := decode(buf, wide())
 		if err != nil || d.refused() > 0 {
 			b.Fatal(err, d.first)
 		}
@@ -37,7 +37,7 @@ func BenchmarkDecode(b *testing.B) {
 	b.SetBytes(int64(len(body)))
 	for b.Loop() {
 		copy(buf, body)
-		if _, err := decode(buf, manySpans); err != nil {
+		if _, err := decode(buf, wide()); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 // payloads of the halves alias the request, whose bytes it may move within a span. Reading is lenient where protobuf is:
 // fields may stand in any order, repeated ones count as the last, unknown ones are skipped.
 type decoder struct {
+	limits *Config
 	halves []span.Half
 	// rejected counts spans by reason, whose first is described.
 	rejected map[reason]int
@@ -37,21 +38,22 @@ const (
 	reasonSpanID    reason = "span_id"
 	reasonParentID  reason = "parent_span_id"
 	reasonStart     reason = "start_time"
+	reasonTooLarge  reason = "too_large"
 )
 
 const wireVarint, wireFixed64, wireBytes, wireFixed32 = 0, 1, 2, 5
 
 // decode reads body, which must not be used by others from then on. It fails with ingest.ErrInvalid or
 // ingest.ErrTooLarge (wrapped) when the request as a whole cannot be taken.
-func decode(body []byte, maxSpans int) (*decoder, error) {
+func decode(body []byte, limits *Config) (*decoder, error) {
 	spans, err := count(body)
 	if err != nil {
 		return nil, err
 	}
-	if spans > maxSpans {
-		return nil, fmt.Errorf("%w: it has %d spans, the limit is %d", ingest.ErrTooLarge, spans, maxSpans)
+	if spans > limits.MaxSpans {
+		return nil, fmt.Errorf("%w: it has %d spans, the limit is %d", ingest.ErrTooLarge, spans, limits.MaxSpans)
 	}
-	d := &decoder{halves: make([]span.Half, 0, spans), describer: span.Describer{MarkAttr: true}}
+	d := &decoder{limits: limits, halves: make([]span.Half, 0, spans), describer: span.Describer{MarkAttr: true}}
 	err = each(body, 1, d.resourceSpans)
 	return d, err
 }
@@ -89,6 +91,9 @@ func (d *decoder) resourceSpans(m []byte) error {
 	var resource span.Payload
 	// The resource may stand behind its spans.
 	err := each(m, 1, func(r []byte) error {
+		if len(resource)+len(r) > d.limits.MaxSpanBytes {
+			return fmt.Errorf("%w: a resource has more than %d bytes", ingest.ErrTooLarge, d.limits.MaxSpanBytes)
+		}
 		if resource == nil {
 			resource = make(span.Payload, 0, len(r)+64)
 		}
@@ -152,6 +157,9 @@ func (d *decoder) scopeSpans(m []byte) error {
 	d.scope = d.process
 	var extra span.Payload
 	err := each(m, 1, func(scope []byte) error {
+		if len(scope) > d.limits.MaxSpanBytes {
+			return fmt.Errorf("%w: an instrumentation scope has more than %d bytes", ingest.ErrTooLarge, d.limits.MaxSpanBytes)
+		}
 		for rest := scope; len(rest) > 0; {
 			f, behind, ok := span.NextField(rest)
 			if !ok {

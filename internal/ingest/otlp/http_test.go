@@ -264,7 +264,7 @@ func FuzzFromJSON(f *testing.F) {
 		if err := proto.Unmarshal(out, &data); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := decode(out, manySpans); err != nil {
+		if _, err := decode(out, wide()); err != nil {
 			t.Fatal(err)
 		}
 	})

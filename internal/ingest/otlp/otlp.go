@@ -20,20 +20,29 @@ import (
 type Config struct {
 	// MaxSpans is the greatest number of spans in one request.
 	MaxSpans int `yaml:"max_spans"`
+	// MaxSpanBytes is the greatest size of one span, or of one resource, in bytes. Larger spans are rejected alone, a
+	// larger resource refuses its request.
+	MaxSpanBytes int `yaml:"max_span_bytes"`
 	// RetryAfter is how long a sender is told to wait when the collector is busy; over HTTP it is rounded up to seconds.
 	RetryAfter time.Duration `yaml:"retry_after"`
 }
 
-// DefaultConfig takes requests of up to 100,000 spans; senders have 512 in one by default.
+// DefaultConfig takes requests of up to 100,000 spans (senders have 512 in one by default), each of up to 1 MiB.
 func DefaultConfig() Config {
-	return Config{MaxSpans: 100_000, RetryAfter: time.Second}
+	return Config{MaxSpans: 100_000, MaxSpanBytes: maxSpanBytes, RetryAfter: time.Second}
 }
+
+// maxSpanBytes is what one half may have so that some fit into a block of the store.
+const maxSpanBytes = 1 << 20
 
 // Validate reports every setting that cannot be used.
 func (c *Config) Validate() error {
 	var errs []error
 	if c.MaxSpans < 1 {
 		errs = append(errs, fmt.Errorf("max_spans is %d, want 1 or more", c.MaxSpans))
+	}
+	if c.MaxSpanBytes < 1<<10 || c.MaxSpanBytes > maxSpanBytes {
+		errs = append(errs, fmt.Errorf("max_span_bytes is %d, want %d to %d", c.MaxSpanBytes, 1<<10, maxSpanBytes))
 	}
 	if c.RetryAfter <= 0 || c.RetryAfter > time.Hour {
 		errs = append(errs, fmt.Errorf("retry_after is %v, want more than 0s and at most 1h", c.RetryAfter))
@@ -74,7 +83,7 @@ type partial struct {
 // export decodes and writes one request: hash is that of the request as received, body is in protobuf and owned by
 // export. protocol is a label of the metrics.
 func (s *Server) export(ctx context.Context, protocol string, body []byte, hash uint64) (partial, error) {
-	d, err := decode(body, s.cfg.MaxSpans)
+	d, err := decode(body, &s.cfg)
 	if err != nil {
 		return partial{}, s.failed(ctx, protocol, err)
 	}

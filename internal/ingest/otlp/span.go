@@ -26,6 +26,10 @@ type fields struct {
 
 // span reads one Span message and appends its half, or counts it as rejected.
 func (d *decoder) span(m []byte) {
+	if len(m) > d.limits.MaxSpanBytes {
+		d.reject(reasonTooLarge, "it has %d bytes, the limit is %d", len(m), d.limits.MaxSpanBytes)
+		return
+	}
 	origin := xxhash.Sum64(m) // before bytes are moved
 	var f fields
 	if !d.fields(m, &f) {

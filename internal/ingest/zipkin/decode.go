@@ -23,16 +23,20 @@ type decoder struct {
 
 // decode reads a list of spans. Zipkin has no way to take a part of them: one that cannot be read refuses all. Errors are
 // ingest.ErrInvalid or ingest.ErrTooLarge, wrapped.
-func decode(body []byte, maxSpans int) (*decoder, error) {
+func decode(body []byte, limits *Config) (*decoder, error) {
 	var list []json.RawMessage
 	if err := json.Unmarshal(body, &list); err != nil {
 		return nil, fmt.Errorf("%w: want a JSON list of spans: %w", ingest.ErrInvalid, err)
 	}
-	if len(list) > maxSpans {
-		return nil, fmt.Errorf("%w: it has %d spans, the limit is %d", ingest.ErrTooLarge, len(list), maxSpans)
+	if len(list) > limits.MaxSpans {
+		return nil, fmt.Errorf("%w: it has %d spans, the limit is %d", ingest.ErrTooLarge, len(list), limits.MaxSpans)
 	}
 	d := &decoder{halves: make([]span.Half, 0, len(list)), describer: span.Describer{MarkAttr: true}}
 	for i, raw := range list {
+		if len(raw) > limits.MaxSpanBytes {
+			return nil, fmt.Errorf("%w: span %d of %d (from 0) has %d bytes, the limit is %d", ingest.ErrTooLarge, i, len(list),
+				len(raw), limits.MaxSpanBytes)
+		}
 		if err := d.span(raw); err != nil {
 			return nil, fmt.Errorf("%w: span %d of %d (from 0): %w", ingest.ErrInvalid, i, len(list), err)
 		}

@@ -99,7 +99,7 @@ func sofaHalves(t *testing.T) (all []span.Half) {
 		t.Fatal(err)
 	}
 	for body := range bytes.Lines(bodies) {
-		d, err := decode(body, manySpans)
+		d, err := decode(body, wide())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -23,20 +23,28 @@ import (
 type Config struct {
 	// MaxSpans is the greatest number of spans in one request.
 	MaxSpans int `yaml:"max_spans"`
+	// MaxSpanBytes is the greatest size of one span in bytes.
+	MaxSpanBytes int `yaml:"max_span_bytes"`
 	// RetryAfter is how long a sender is told to wait when the collector is busy; it is rounded up to seconds.
 	RetryAfter time.Duration `yaml:"retry_after"`
 }
 
-// DefaultConfig takes requests of up to 100,000 spans.
+// DefaultConfig takes requests of up to 100,000 spans, each of up to 1 MiB.
 func DefaultConfig() Config {
-	return Config{MaxSpans: 100_000, RetryAfter: time.Second}
+	return Config{MaxSpans: 100_000, MaxSpanBytes: maxSpanBytes, RetryAfter: time.Second}
 }
+
+// maxSpanBytes is what one half may have so that some fit into a block of the store.
+const maxSpanBytes = 1 << 20
 
 // Validate reports every setting that cannot be used.
 func (c *Config) Validate() error {
 	var errs []error
 	if c.MaxSpans < 1 {
 		errs = append(errs, fmt.Errorf("max_spans is %d, want 1 or more", c.MaxSpans))
+	}
+	if c.MaxSpanBytes < 1<<10 || c.MaxSpanBytes > maxSpanBytes {
+		errs = append(errs, fmt.Errorf("max_span_bytes is %d, want %d to %d", c.MaxSpanBytes, 1<<10, maxSpanBytes))
 	}
 	if c.RetryAfter <= 0 || c.RetryAfter > time.Hour {
 		errs = append(errs, fmt.Errorf("retry_after is %v, want more than 0s and at most 1h", c.RetryAfter))
@@ -112,7 +120,7 @@ func (s *Server) take(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	d, err := decode(body, s.cfg.MaxSpans)
+	d, err := decode(body, &s.cfg)
 	if err != nil {
 		return err
 	}

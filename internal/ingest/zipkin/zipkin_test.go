@@ -19,12 +19,16 @@ import (
 	"github.com/twinspan/twinspan/sdk/id"
 )
 
-const manySpans = 1 << 20
+// wide is a Config that the tests' requests keep.
+func wide() *Config {
+	c := DefaultConfig()
+	return &c
+}
 
 // half decodes one span.
 func half(t *testing.T, text string) span.Half {
 	t.Helper()
-	d, err := decode([]byte("["+text+"]"), manySpans)
+	d, err := decode([]byte("["+text+"]"), wide())
 	if err != nil || len(d.halves) != 1 {
 		t.Fatalf("%s: %v, %d halves", text, err, len(d.halves))
 	}
@@ -130,14 +134,22 @@ func TestDecodeErrors(t *testing.T) {
 		{"no tags", `[{` + ids + `,"tags":[]}]`, "tags are no object"},
 	}
 	for _, tt := range tests {
-		if _, err := decode([]byte(tt.body), manySpans); !errors.Is(err, ingest.ErrInvalid) || !strings.Contains(err.Error(), tt.want) {
+		if _, err := decode([]byte(tt.body), wide()); !errors.Is(err, ingest.ErrInvalid) || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
 	}
-	if _, err := decode([]byte(`[{},{}]`), 1); !errors.Is(err, ingest.ErrTooLarge) {
+	small := Config{MaxSpans: 1, MaxSpanBytes: 1024, RetryAfter: 1}
+	if _, err := decode([]byte(`[{},{}]`), &small); !errors.Is(err, ingest.ErrTooLarge) {
 		t.Errorf("too many spans: %v", err)
 	}
-	d, err := decode([]byte(`[{"traceId":"1","id":"1"},{`+ids+`}]`), manySpans)
+	big := `[{` + ids + `,"name":"` + strings.Repeat("x", 1024) + `"}]`
+	if _, err := decode([]byte(big), &small); !errors.Is(err, ingest.ErrTooLarge) {
+		t.Errorf("a large span: %v", err)
+	}
+	if err := small.Validate(); err != nil || (&Config{}).Validate() == nil {
+		t.Errorf("validate: %v", err)
+	}
+	d, err := decode([]byte(`[{"traceId":"1","id":"1"},{`+ids+`}]`), wide())
 	if err != nil || len(d.halves) != 1 || d.timeless != 1 {
 		t.Errorf("a span without any time: %v, %+v", err, d)
 	}
@@ -222,7 +234,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`[{` + ids + `,"kind":"SERVER","shared":true,"tags":{"a":"b"},"annotations":[{"timestamp":1,"value":"x"}]}]`))
 	f.Add([]byte(`[{` + ids + `,"kind":"SERVER","tags":{"origin.span.id":"0.1.1","request.url":"http://a/b","method":"GET"}}]`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		d, err := decode(body, manySpans)
+		d, err := decode(body, wide())
 		if err != nil {
 			return
 		}
