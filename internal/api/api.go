@@ -172,7 +172,7 @@ func NewMetrics() *Metrics {
 }
 
 // Register adds the metrics to a registry.
-func (m *Metrics) Register(r prometheus.Registerer) { r.MustRegister(m.requests) }
+func (m *Metrics) Register(r prometheus.Registerer) error { return r.Register(m.requests) }
 
 func (m *Metrics) observe(route string, status int, d time.Duration) {
 	m.requests.WithLabelValues(route, strconv.Itoa(status)).Observe(d.Seconds())

@@ -249,7 +249,9 @@ func TestCompression(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	a := newAPI(t)
 	reg := prometheus.NewRegistry()
-	a.metrics.Register(reg)
+	if err := a.metrics.Register(reg); err != nil {
+		t.Fatal(err)
+	}
 	get(a, "/api/v1/traces/nothing")
 	get(a, "/api/v1/apps")
 	families, err := reg.Gather()
