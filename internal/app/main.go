@@ -48,7 +48,7 @@ Every setting is also an environment variable: see 'twinspan config'.
 `
 
 // Main runs a command line and gives the exit status: 0, 1 for a failure, 2 for wrong usage.
-func Main(args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
+func Main(args, environ []string, stdout, stderr io.Writer) int {
 	command, rest := "all", args
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		command, rest = args[0], args[1:]
@@ -61,7 +61,7 @@ func Main(args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int
 		fmt.Fprintf(stdout, "twinspan %s %s %s/%s\n", Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return 0
 	case "parse":
-		return digestlog.RunParse(rest, stdin, stdout, stderr)
+		return digestlog.RunParse(rest, stdout, stderr)
 	}
 	flags := flag.NewFlagSet("twinspan", flag.ContinueOnError)
 	flags.SetOutput(stderr)

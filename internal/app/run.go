@@ -140,7 +140,7 @@ func (p *process) startRemote() error {
 func (p *process) startAgent(ctx context.Context) error {
 	cfg := p.cfg.Agent
 	if p.role.collect {
-		cfg.Collector = dialable(p.cfg.Receivers.Agent.Address)
+		cfg.Collector = dialable(p.cfg.Receivers.Agent.Listen)
 	}
 	if cfg.StateDir == "" {
 		cfg.StateDir = filepath.Join(p.cfg.DataDir, "agent")

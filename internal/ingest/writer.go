@@ -51,6 +51,7 @@ type Writer struct {
 	metrics  *Metrics
 	recent   *Recent
 	inFlight atomic.Int64
+	halves   atomic.Int64
 	encoders sync.Pool
 	now      func() time.Time
 }
@@ -70,6 +71,9 @@ func NewWriter(cfg Config, log *wal.Log, recent *Recent, hand Hand, m *Metrics) 
 
 // Limit is the greatest size of one request, unpacked, in bytes.
 func (w *Writer) Limit() int64 { return w.cfg.MaxRequestBytes }
+
+// Halves is the number of halves made durable since the start.
+func (w *Writer) Halves() int64 { return w.halves.Load() }
 
 // Write returns once the batch is on disk, or was before. Errors wrap ErrLater or ErrTooLarge, or are the context's. After
 // an I/O error the batch may be there after a restart all the same: the sender has to send again, which is recognised.
@@ -100,6 +104,7 @@ func (w *Writer) Write(ctx context.Context, req Request) error {
 	if err := w.append(ctx, &req, now); err != nil {
 		return w.refuse(&req, err)
 	}
+	w.halves.Add(int64(len(req.Batch.Halves)))
 	w.metrics.Halves.Add(float64(len(req.Batch.Halves)))
 	w.metrics.Stats.Add(float64(len(req.Batch.Stats)))
 	return nil

@@ -1,0 +1,132 @@
+// Package config is the one configuration of a process: it composes the settings of all parts, each of which owns its
+// defaults and its check, reads one strict YAML file and the environment, and prints what is in force.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/agent"
+	"github.com/twinspan/twinspan/internal/api"
+	"github.com/twinspan/twinspan/internal/bus/wal"
+	"github.com/twinspan/twinspan/internal/collect"
+	"github.com/twinspan/twinspan/internal/ingest"
+	"github.com/twinspan/twinspan/internal/ingest/agentproto"
+	"github.com/twinspan/twinspan/internal/ingest/otlp"
+	"github.com/twinspan/twinspan/internal/ingest/zipkin"
+	"github.com/twinspan/twinspan/internal/query"
+	"github.com/twinspan/twinspan/internal/store/pebble"
+)
+
+// Config is everything that can be set.
+type Config struct {
+	// DataDir holds the log, the span store and the agent's memory.
+	DataDir string `yaml:"data_dir"`
+	// Partitions is how many partitions the log is consumed in; 0 is one for each processor. It is fixed with the first
+	// start on a data directory.
+	Partitions int            `yaml:"partitions"`
+	Log        Log            `yaml:"log"`
+	HTTP       HTTP           `yaml:"http"`
+	Receivers  Receivers      `yaml:"receivers"`
+	Ingest     ingest.Config  `yaml:"ingest"`
+	WAL        wal.Config     `yaml:"wal"`
+	Collect    collect.Config `yaml:"collect"`
+	Store      pebble.Config  `yaml:"store"`
+	Query      Query          `yaml:"query"`
+	API        api.Config     `yaml:"api"`
+	Agent      agent.Config   `yaml:"agent"`
+}
+
+// Log says how the process writes its own log, on standard error.
+type Log struct {
+	// Level is debug, info, warn or error; Format is text or json.
+	Level  slog.Level `yaml:"level"`
+	Format string     `yaml:"format"`
+}
+
+// HTTP is the port for people and tools: console, API, metrics.
+type HTTP struct {
+	Address string `yaml:"address"`
+}
+
+// Receivers are the ports for spans, one group a protocol. An address of "" switches a port off.
+type Receivers struct {
+	OTLP   OTLP              `yaml:"otlp"`
+	Zipkin Zipkin            `yaml:"zipkin"`
+	Agent  agentproto.Config `yaml:"agent"`
+}
+
+// OTLP has a port for each of its transports.
+type OTLP struct {
+	GRPCAddress string `yaml:"grpc_address"`
+	HTTPAddress string `yaml:"http_address"`
+	otlp.Config `yaml:",inline"`
+}
+
+// Zipkin has one port.
+type Zipkin struct {
+	Address       string `yaml:"address"`
+	zipkin.Config `yaml:",inline"`
+}
+
+// Query bounds questions and, for the role query, names the collector that answers them.
+type Query struct {
+	// Collector is the HTTP address of a collector, such as http://collector:8680. Only the role query needs it.
+	Collector    string `yaml:"collector"`
+	query.Config `yaml:",inline"`
+}
+
+// ExpireEvery is how often old data is looked for.
+const ExpireEvery = time.Minute
+
+// Default gives the settings of one machine that holds everything; all ports listen on 127.0.0.1.
+func Default() Config {
+	return Config{
+		DataDir: "data",
+		Log:     Log{Format: "text"},
+		HTTP:    HTTP{Address: "127.0.0.1:8680"},
+		Receivers: Receivers{
+			OTLP:   OTLP{GRPCAddress: "127.0.0.1:4317", HTTPAddress: "127.0.0.1:4318", Config: otlp.DefaultConfig()},
+			Zipkin: Zipkin{Address: "127.0.0.1:9411", Config: zipkin.DefaultConfig()},
+			Agent:  agentproto.DefaultConfig(),
+		},
+		Ingest: ingest.DefaultConfig(), WAL: wal.DefaultConfig(), Collect: collect.DefaultConfig(),
+		Store: pebble.DefaultConfig(), Query: Query{Config: query.DefaultConfig()}, API: api.DefaultConfig(),
+		Agent: agent.DefaultConfig(),
+	}
+}
+
+// Validate reports every setting that cannot be used, each with its path.
+func (c *Config) Validate() error {
+	var errs []error
+	at := func(path string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", path, err))
+		}
+	}
+	if c.DataDir == "" {
+		errs = append(errs, errors.New("data_dir is empty: name a directory"))
+	}
+	if c.Partitions < 0 || c.Partitions > 1024 {
+		errs = append(errs, fmt.Errorf("partitions is %d, want 0 (one for each processor) to 1024", c.Partitions))
+	}
+	if c.Log.Format != "text" && c.Log.Format != "json" {
+		errs = append(errs, fmt.Errorf("log.format is %q, want text or json", c.Log.Format))
+	}
+	at("receivers.otlp", c.Receivers.OTLP.Validate())
+	at("receivers.zipkin", c.Receivers.Zipkin.Validate())
+	at("receivers.agent", c.Receivers.Agent.Validate())
+	at("ingest", c.Ingest.Validate())
+	at("wal", c.WAL.Validate())
+	at("collect", c.Collect.Validate())
+	at("store", c.Store.Validate())
+	at("query", c.Query.Validate())
+	at("api", c.API.Validate())
+	at("agent", c.Agent.Validate())
+	if c.Ingest.MaxRequestBytes > c.WAL.SegmentBytes {
+		errs = append(errs, fmt.Errorf("ingest.max_request_bytes is %d, more than fits into a segment of the log: raise wal.segment_bytes above it", c.Ingest.MaxRequestBytes))
+	}
+	return errors.Join(errs...)
+}
