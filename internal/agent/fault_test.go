@@ -305,7 +305,7 @@ func TestJudge(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if c.res.StatusCode == 200 {
+			if c.res.StatusCode == http.StatusOK {
 				body = []byte("\xff")
 			}
 			out := judge(c.res, body)

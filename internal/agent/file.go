@@ -134,7 +134,7 @@ func (f *file) feed(buf []byte) (int, error) {
 	}
 	at := f.reader.Fed()
 	n, err := f.handle.ReadAt(buf[:min(int64(len(buf)), f.size-at)], at)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, err
 	}
 	// Only now it is known that the bytes are those of the file that was meant: content that was there before and is

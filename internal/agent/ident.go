@@ -3,6 +3,7 @@ package agent
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -50,7 +51,7 @@ func (p fingerprint) matches(r io.ReaderAt) (bool, error) {
 	}
 	n, err := r.ReadAt(head[:p.Length], 0)
 	if n < p.Length {
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = nil
 		}
 		return false, err

@@ -165,8 +165,8 @@ func (a *Agent) miss(f *file, now time.Time) {
 		return
 	}
 	// Nothing more can be read. What is on its way to the collector is not touched by this.
-	if f.id != (inode{}) && now.Sub(f.grown) < a.cfg.ReleaseAfter {
-		return // renaming can hide a file from one listing
+	if now.Sub(f.grown) < a.cfg.ReleaseAfter {
+		return // renaming hides a file from one listing, and a copy may be seen later than the truncation
 	}
 	if f.reader != nil {
 		f.reader.Flush()
@@ -329,7 +329,7 @@ func readPrint(e entry) (p fingerprint, ok bool, err error) {
 	}
 	var head [maxPrint]byte
 	n, err := h.ReadAt(head[:], 0)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return p, false, fmt.Errorf("read its beginning: %w", err)
 	}
 	p, ok = printOf(head[:n])

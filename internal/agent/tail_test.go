@@ -111,6 +111,18 @@ func TestTail(t *testing.T) {
 			r.step()
 			r.write(live, 20)
 		}},
+		{name: "copytruncate, the copy is seen after the truncation", run: func(r *rig) {
+			r.write(live, 3)
+			r.step()
+			r.write(live, 3)
+			r.agent.scan(r.now)
+			r.copy(live, "hidden")
+			r.truncate(live)
+			r.step()
+			r.rename("hidden", live+".1")
+			r.write(live, 3)
+			r.step()
+		}},
 		{name: "truncated and longer than before at the next look", run: func(r *rig) {
 			r.write(live, 2)
 			r.step()
