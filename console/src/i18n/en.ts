@@ -88,7 +88,7 @@ export const en = {
   'search.end': 'That is all in this range.',
   'search.partial': 'The answer is not complete: {reason}',
   'search.none': 'No calls match',
-  'search.noneHint': 'Nothing in {range} fits these filters.',
+  'search.noneHint': 'Time range: {range}.',
   'search.noneAtAll': 'No calls in this range',
   'search.noneAtAllHint': 'If nothing has been sent yet: Twinspan receives OTLP on ports 4317 (gRPC) and 4318 (HTTP), Zipkin on 9411, and agents on 4390.',
   'search.widen': 'Look at the last {span}',

@@ -90,7 +90,7 @@ export const zh: Record<Key, string> = {
   'search.end': '此范围内已全部列出。',
   'search.partial': '结果不完整：{reason}',
   'search.none': '没有符合条件的调用',
-  'search.noneHint': '{range}内没有符合这些筛选条件的调用。',
+  'search.noneHint': '时间范围：{range}。',
   'search.noneAtAll': '此时间范围内没有调用',
   'search.noneAtAllHint': '如果还没有发送数据：Twinspan 在 4317（gRPC）和 4318（HTTP）端口接收 OTLP，在 9411 接收 Zipkin，在 4390 接收 agent。',
   'search.widen': '查看最近 {span}',

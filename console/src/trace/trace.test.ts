@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { failedTrace, hugeTrace, makeTrace, smallTrace } from '../../mock/generate'
 import type { Trace, TraceCall } from '../api/types'
 import { aggregate } from './aggregate'
-import { rulerTicks } from './lane'
+import { rulerTicks, tickText } from './lane'
 import { buildModel, findRows, gapsOf, isCollapsed, reveal, toggle, visibleRows, type Folding } from './model'
 import { readTrace, writeFolding, writeZoom } from './state'
 
@@ -169,4 +169,11 @@ it('the ruler has round marks from zero', () => {
   expect(rulerTicks(0, 100, 5)).toEqual([0, 20, 40, 60, 80, 100])
   expect(rulerTicks(30, 95, 3)).toEqual([50])
   expect(rulerTicks(5, 5, 3)).toEqual([])
+})
+
+it('marks far from zero stay apart', () => {
+  expect([0, 50e6, 100e6].map((v) => tickText(v, 50e6))).toEqual(['0', '50 ms', '100 ms'])
+  expect([60e9, 60.2e9, 60.4e9].map((v) => tickText(v, 0.2e9))).toEqual(['60.0 s', '60.2 s', '60.4 s'])
+  expect([1.5e6, 2e6].map((v) => tickText(v, 0.5e6))).toEqual(['1.5 ms', '2.0 ms'])
+  expect(tickText(120e9, 60e9)).toBe('2m 00s')
 })

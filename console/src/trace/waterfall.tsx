@@ -8,7 +8,7 @@ import { Icon } from '../ui/icon'
 import { narrow, useMedia, useSize } from '../ui/size'
 import { TypeLabel } from '../ui/labels'
 import { findRows, isCollapsed, isTwinless, reveal, toggle, visibleRows, type Row, type TraceModel } from './model'
-import { laneLeft, laneRight, rulerTicks } from './lane'
+import { laneLeft, laneRight, rulerTicks, tickText } from './lane'
 import { Minimap } from './minimap'
 import { writeFolding, writeZoom, type TraceState } from './state'
 
@@ -25,8 +25,12 @@ export function Waterfall({ model, state }: { model: TraceModel; state: TraceSta
   const { rows, extent } = model
   const zoom: [number, number] = state.zoom ? [state.zoom[0], Math.min(state.zoom[1], extent)] : [0, extent]
 
-  const only = state.critical ? (r: Row) => r.call.critical : undefined
-  const visible = useMemo(() => visibleRows(model, state.folding, only), [model, state.folding, state.critical])
+  const visible = useMemo(() => {
+    const z = state.zoom
+    // Of a part of time only the calls that touch it are listed: in a long trace the rest is emptiness to scroll through.
+    const only = state.critical || z ? (r: Row) => (!state.critical || r.call.critical) && (!z || (r.end >= z[0] && r.start <= z[1])) : undefined
+    return visibleRows(model, state.folding, only)
+  }, [model, state.folding, state.critical, state.zoom?.[0], state.zoom?.[1]])
   const matches = useMemo(() => findRows(model, state.find), [model, state.find])
   const matchSet = useMemo(() => new Set(matches), [matches])
   const errors = useMemo(() => rows.filter((r) => r.call.error).map((r) => r.index), [rows])
@@ -46,8 +50,10 @@ export function Waterfall({ model, state }: { model: TraceModel; state: TraceSta
   }
   const choose = (index: number, replace = true) => {
     const folding = reveal(model, state.folding, index)
-    const hides = state.critical && !rows[index].call.critical
-    update({ span: rows[index].key, ...(folding === state.folding ? {} : writeFolding(folding)), ...(hides ? { critical: null } : {}) }, replace)
+    const r = rows[index]
+    const hides = state.critical && !r.call.critical
+    const beyond = state.zoom !== null && (r.end < state.zoom[0] || r.start > state.zoom[1])
+    update({ span: r.key, ...(folding === state.folding ? {} : writeFolding(folding)), ...(hides ? { critical: null } : {}), ...(beyond ? writeZoom(null) : {}) }, replace)
   }
   // The chosen row comes into view when it is chosen, also by the URL and when the details take up room.
   useEffect(() => {
@@ -143,7 +149,7 @@ export function Waterfall({ model, state }: { model: TraceModel; state: TraceSta
         <div class="ruler-lane">
           {ticks.map((v) => (
             <span key={v} class="num" style={{ left: `${px(v) + 12}px` }}>
-              {v === 0 ? '0' : formatDuration(v)}
+              {tickText(v, ticks.length > 1 ? ticks[1] - ticks[0] : v)}
             </span>
           ))}
         </div>
