@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
-	"regexp"
-	"strconv"
+	"path"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/twinspan/twinspan/internal/digestlog"
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/sdk/id"
 )
@@ -48,48 +49,62 @@ func TestSOFAVectors(t *testing.T) {
 	}
 }
 
-// line finds the fields of a digest line, which need not be valid JSON.
-var line = regexp.MustCompile(`"time":"([^"]*)","local.app":"([^"]*)","traceId":"([^"]*)","spanId":"([^"]*)","span.kind":"([^"]*)",` +
-	`"result.code":"([^"]*)",.*"time.cost.milliseconds":"(\d+)ms"`)
+// TestSOFASpansAreTheDigestLines compares what SOFATracer posted with the digest lines of the same requests, as the agent
+// reads them: each span is one line and the other way round, and tells the same.
+func TestSOFASpansAreTheDigestLines(t *testing.T) {
+	lines := digestHalves(t)
+	spans := sofaHalves(t)
+	if len(lines) != len(spans) {
+		t.Errorf("%d lines, %d spans", len(lines), len(spans))
+	}
+	for i := range spans {
+		s := &spans[i]
+		var same []*span.Half
+		for _, l := range lines {
+			if l.Trace == s.Trace && l.Same(s) {
+				same = append(same, l)
+			}
+		}
+		if len(same) != 1 {
+			t.Errorf("%s %s %q is %d digest lines", s.Trace, s.Dotted, s.Operation, len(same))
+			continue
+		}
+		// What only one of the routes knows is not compared.
+		got, want := strip(*s), strip(*same[0])
+		want.Route, want.Component, want.TraceText = got.Route, "", strings.TrimSuffix(want.TraceText, s.Trace.String()+"T")
+		got.Instance, got.LocalAddr = "", ""
+		want.Instance, want.LocalAddr = "", ""
+		got.Origin, want.Origin = 0, 0
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("the span tells something else than its line:\nspan %+v\nline %+v", got, want)
+		}
+	}
+}
 
-// TestSOFABodiesAreTheDigestLines compares what SOFATracer posted with the digest lines of the same requests: each span is
-// the line with the same ids, so that the two routes give one half.
-func TestSOFABodiesAreTheDigestLines(t *testing.T) {
-	digest, err := os.ReadFile("testdata/sofatracer/digest.jsonl")
+// digestHalves reads the digest lines of the run, each behind the name of its file.
+func digestHalves(t *testing.T) (all []*span.Half) {
+	t.Helper()
+	data, err := os.ReadFile("testdata/sofatracer/digest.tsv")
 	if err != nil {
 		t.Fatal(err)
 	}
-	zone := time.FixedZone("Asia/Shanghai", 8*3600)
-	lines := make(map[string]bool)
-	key := func(trace id.Trace, dotted, app, code string, startMillis, durationMillis int64) string {
-		return strings.Join([]string{trace.String(), dotted, app, code, strconv.FormatInt(startMillis, 10), strconv.FormatInt(durationMillis, 10)}, " ")
-	}
-	for text := range bytes.Lines(digest) {
-		f := line.FindStringSubmatch(string(text))
-		if f == nil {
-			t.Fatalf("not a digest line: %s", text)
-		}
-		end, err := time.ParseInLocation("2006-01-02 15:04:05.000", f[1], zone)
+	for text := range strings.Lines(string(data)) {
+		name, text, _ := strings.Cut(text, "\t")
+		r, err := digestlog.NewReader(digestlog.Source{Name: path.Base(name), Zone: time.FixedZone("", 8*3600),
+			Shadow: strings.Contains(name, "/shadow/")}, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		trace, _ := id.ParseTrace(f[3])
-		cost, _ := strconv.ParseInt(f[7], 10, 64)
-		lines[key(trace, f[4], f[2], f[6], end.UnixMilli()-cost, cost)] = true
-	}
-
-	halves := sofaHalves(t)
-	for i := range halves {
-		h := &halves[i]
-		if k := key(h.Trace, h.Dotted, h.App, h.ResultCode, h.Start/1e6, h.Duration/1e6); !lines[k] {
-			t.Errorf("no digest line for %s", k)
-		} else {
-			delete(lines, k)
+		r.Feed([]byte(text))
+		r.Flush()
+		rec, ok := r.Next()
+		if !ok || rec.Half == nil {
+			t.Fatalf("%s: no half: %v", text, rec.Err)
 		}
+		rec.Half.Origin = uint64(len(all)) + 1 // as the agent has it from file and offset
+		all = append(all, rec.Half)
 	}
-	for k := range lines {
-		t.Errorf("no span for the digest line %s", k)
-	}
+	return all
 }
 
 func sofaHalves(t *testing.T) (all []span.Half) {
