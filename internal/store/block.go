@@ -255,34 +255,42 @@ func (b *blockWriter) payload(rows []row) []byte {
 type filters struct {
 	g       *column.Group
 	rows    int
-	present []int64
+	present column.Ints
 	// at gives, for a side, a row's place among the halves of the side, or -1.
 	at    [2][]int32
 	halfs [2]int
-	err   error
+	// err is the first error of a column, which then reads as zeros.
+	err error
 
-	ints  map[int][]int64
-	texts map[int]*column.Strings
+	ints  [columnsEnd]*column.Ints
+	texts [columnsEnd]*column.Strings
+	// own gives, by side, the place of what derived leaves out.
+	ownApp, ownReceived [2]places
+	times               []int64
 }
+
+const columnsEnd = serverColumns + 16
 
 func openFilters(c *column.Codec, b []byte) (*filters, error) {
 	g, err := c.Open(b)
 	if err != nil {
 		return nil, err
 	}
-	f := &filters{g: g, rows: g.Rows(), ints: make(map[int][]int64), texts: make(map[int]*column.Strings)}
-	if f.rows > column.MaxRows {
+	f := &filters{g: g, rows: g.Rows()}
+	if f.rows > maxBlockRows {
 		return nil, fmt.Errorf("%w: a block of %d rows", ErrCorrupt, f.rows)
 	}
-	if f.present, err = g.Ints(colPresent, f.rows, nil); err != nil {
+	if f.present, err = g.Ints(colPresent, f.rows); err != nil {
 		return nil, err
 	}
-	for side := range f.at {
-		f.at[side] = make([]int32, f.rows)
-		for i, p := range f.present {
-			if p <= 0 || p > presentBoth {
-				return nil, fmt.Errorf("%w: a call without a half", ErrCorrupt)
-			}
+	places := make([]int32, 2*f.rows)
+	f.at[0], f.at[1] = places[:f.rows], places[f.rows:]
+	for i := range f.rows {
+		p := f.present.At(i)
+		if p <= 0 || p > presentBoth {
+			return nil, fmt.Errorf("%w: a call without a half", ErrCorrupt)
+		}
+		for side := range f.at {
 			f.at[side][i] = -1
 			if p>>side&1 != 0 {
 				f.at[side][i] = int32(f.halfs[side])
@@ -293,130 +301,124 @@ func openFilters(c *column.Codec, b []byte) (*filters, error) {
 	return f, nil
 }
 
-// column gives n integers; after an error, which it keeps, zeros.
-func (f *filters) column(id, n int) []int64 {
-	if v, ok := f.ints[id]; ok {
-		return v
-	}
-	v, err := f.g.Ints(id, n, nil)
-	if err != nil {
-		v = make([]int64, n)
-		f.fail(err)
-	}
-	f.ints[id] = v
-	return v
-}
-
 func (f *filters) fail(err error) {
-	if f.err == nil {
+	if err != nil && f.err == nil {
 		f.err = err
 	}
 }
 
-func (f *filters) text(id, n int) *column.Strings {
-	if v, ok := f.texts[id]; ok {
-		return v
-	}
-	v, err := f.g.Strings(id, n)
-	if err != nil {
+func (f *filters) column(id, n int) *column.Ints {
+	if f.ints[id] == nil {
+		v, err := f.g.Ints(id, n)
 		f.fail(err)
+		f.ints[id] = &v
 	}
-	f.texts[id] = &v
-	return &v
+	return f.ints[id]
+}
+
+func (f *filters) text(id, n int) *column.Strings {
+	if f.texts[id] == nil {
+		v, err := f.g.Strings(id, n)
+		f.fail(err)
+		f.texts[id] = &v
+	}
+	return f.texts[id]
 }
 
 var sideColumns = [...]int{clientColumns, serverColumns}
 
-func (f *filters) half(side, col int) []int64 {
-	id := sideColumns[side] + col
-	if v, ok := f.ints[id]; ok {
-		return v
-	}
-	switch col {
-	case colStart, colDuration:
-		return f.times(side, col)
-	case colReceived:
-		return f.received(side)
-	}
-	return f.column(id, f.halfs[side])
+func (f *filters) half(side, col int) *column.Ints {
+	return f.column(sideColumns[side]+col, f.halfs[side])
 }
 
 func (f *filters) halfText(side, col int) *column.Strings {
 	return f.text(sideColumns[side]+col, f.halfs[side])
 }
 
-// times gives starts or durations; those of server halves are put together from the client halves'.
-func (f *filters) times(side, col int) []int64 {
-	v := f.column(sideColumns[side]+col, f.halfs[side])
+// start, duration and received are those of a half at its place among the halves of its side; row is its call's.
+func (f *filters) start(side, row int) int64 {
+	at := int(f.at[side][row])
+	v := f.half(side, colStart).At(at)
+	if side == 1 && f.at[0][row] >= 0 {
+		v += f.half(0, colStart).At(int(f.at[0][row]))
+	}
+	return v
+}
+
+func (f *filters) duration(side, row int) int64 {
+	at := int(f.at[side][row])
+	v := f.half(side, colDuration).At(at)
+	if side == 1 && f.at[0][row] >= 0 {
+		v = f.half(0, colDuration).At(int(f.at[0][row])) - v
+	}
+	return v
+}
+
+func (f *filters) received(side, row int) int64 {
+	own := &f.ownReceived[side]
+	own.load(f.half(side, colDerived), firstReceived)
+	if at := own.of(int(f.at[side][row])); at >= 0 {
+		return f.column(sideColumns[side]+colReceived, own.n).At(at)
+	}
+	if side == 1 && f.at[0][row] >= 0 {
+		return f.received(0, row)
+	}
+	return 0
+}
+
+func (f *filters) app(side, row int, c *span.Call) string {
+	own := &f.ownApp[side]
+	own.load(f.half(side, colDerived), derivedApp)
+	if at := own.of(int(f.at[side][row])); at >= 0 {
+		return f.text(sideColumns[side]+colApp, own.n).At(at)
+	}
 	if side == 0 {
-		return v
+		return c.Caller
 	}
-	client := f.half(0, col)
-	for i, p := range f.present {
-		if p != presentBoth {
-			continue
-		}
-		c, s := client[f.at[0][i]], &v[f.at[1][i]]
-		if col == colStart {
-			*s += c
-		} else {
-			*s = c - *s
-		}
-	}
-	return v
+	return c.Callee
 }
 
-func (f *filters) received(side int) []int64 {
-	id := sideColumns[side] + colReceived
-	derive := f.half(side, colDerived)
-	own := 0
-	for _, d := range derive {
-		if d&firstReceived == 0 {
-			own++
-		}
-	}
-	given, err := f.g.Ints(id, own, nil)
-	if err != nil {
-		f.fail(err)
-		given = make([]int64, own)
-	}
-	v := make([]int64, f.halfs[side])
-	for i, at := range f.at[side] {
-		switch {
-		case at < 0:
-		case derive[at]&firstReceived == 0:
-			v[at], given = given[0], given[1:]
-		case f.present[i] == presentBoth && side == 1:
-			v[at] = f.half(0, colReceived)[f.at[0][i]]
-		}
-	}
-	f.ints[id] = v
-	return v
+// places are those of the values that are there, where derived says of others that they are not.
+type places struct {
+	loaded bool
+	n      int   // values
+	at     []int // by half, -1 where there is none; nil where all are there, or none
 }
 
-// apps gives the place of every half's app among the texts of colApp, -1 where it is derived.
-func (f *filters) apps(side int) (place []int64, texts *column.Strings) {
-	const cached = 1000 // beyond all ids of columns
-	id := cached + side
-	place, ok := f.ints[id]
-	own := 0
-	if !ok {
-		place = make([]int64, f.halfs[side])
-		for i, d := range f.half(side, colDerived) {
-			place[i] = -1
-			if d&derivedApp == 0 {
-				place[i] = int64(own)
-				own++
-			}
-		}
-		f.ints[id] = place
+func (p *places) load(derived *column.Ints, mark int64) {
+	if p.loaded {
+		return
 	}
-	return place, f.text(sideColumns[side]+colApp, own)
+	p.loaded = true
+	if derived.Const() {
+		if derived.Len() > 0 && derived.At(0)&mark == 0 {
+			p.n = derived.Len()
+		}
+		return
+	}
+	p.at = make([]int, derived.Len())
+	for i := range p.at {
+		p.at[i] = -1
+		if derived.At(i)&mark == 0 {
+			p.at[i] = p.n
+			p.n++
+		}
+	}
+}
+
+func (p *places) of(half int) int {
+	switch {
+	case p.at != nil:
+		return p.at[half]
+	case p.n > 0:
+		return half
+	}
+	return -1
 }
 
 // lead is the side of a row's lead half.
 func (f *filters) lead(row int) int {
-	if f.present[row]&presentClient != 0 {
+	if f.at[0][row] >= 0 {
 		return 0
 	}
 	return 1
@@ -424,20 +426,51 @@ func (f *filters) lead(row int) int {
 
 // time is Time of a row's call.
 func (f *filters) time(row int) int64 {
-	side := f.lead(row)
-	at := f.at[side][row]
-	return timeOf(f.half(side, colStart)[at], f.half(side, colReceived)[at])
+	if f.times == nil {
+		f.times = make([]int64, f.rows)
+		for i := range f.times {
+			side := f.lead(i)
+			f.times[i] = timeOf(f.start(side, i), f.received(side, i))
+		}
+	}
+	return f.times[row]
+}
+
+// trace is the number in the range of a row's trace.
+func (f *filters) trace(row int) int { return int(f.column(colTrace, f.rows).At(row)) }
+
+// ordinal is the number of rows of the same trace before a row.
+func (f *filters) ordinal(row int) (n int) {
+	traces := f.column(colTrace, f.rows)
+	want := traces.At(row)
+	for i := range row {
+		if traces.At(i) == want {
+			n++
+		}
+	}
+	return n
+}
+
+// rowsOf gives the rows of a trace.
+func (f *filters) rowsOf(trace int) (rows []int) {
+	traces := f.column(colTrace, f.rows)
+	for i := range f.rows {
+		if traces.At(i) == int64(trace) {
+			rows = append(rows, i)
+		}
+	}
+	return rows
 }
 
 // fill sets what the filter columns have of a call and of its halves; texts are copied to a.
 func (f *filters) fill(row int, a *arena) (c span.Call) {
 	c.Caller = a.string(f.text(colCaller, f.rows).At(row))
 	c.Callee = a.string(f.text(colCallee, f.rows).At(row))
-	c.Type = span.Type(f.column(colCallType, f.rows)[row])
-	if f.present[row]&presentClient != 0 {
+	c.Type = span.Type(f.column(colCallType, f.rows).At(row))
+	if f.at[0][row] >= 0 {
 		c.Client = f.fillHalf(0, row, &c, a)
 	}
-	if f.present[row]&presentServer != 0 {
+	if f.at[1][row] >= 0 {
 		c.Server = f.fillHalf(1, row, &c, a)
 	}
 	return c
@@ -446,15 +479,9 @@ func (f *filters) fill(row int, a *arena) (c span.Call) {
 func (f *filters) fillHalf(side, row int, c *span.Call, a *arena) *span.Half {
 	at := int(f.at[side][row])
 	h := new(span.Half)
-	setFlags(h, f.half(side, colFlags)[at])
-	h.Type = c.Type + span.Type(f.half(side, colHalfType)[at])
-	if place, texts := f.apps(side); place[at] >= 0 {
-		h.App = a.string(texts.At(int(place[at])))
-	} else if side == 0 {
-		h.App = c.Caller
-	} else {
-		h.App = c.Callee
-	}
+	setFlags(h, f.half(side, colFlags).At(at))
+	h.Type = c.Type + span.Type(f.half(side, colHalfType).At(at))
+	h.App = a.string(f.app(side, row, c))
 	h.Instance = a.string(f.halfText(side, colInstance).At(at))
 	h.Operation = a.string(f.halfText(side, colOperation).At(at))
 	h.Component = a.string(f.halfText(side, colComponent).At(at))
@@ -462,8 +489,6 @@ func (f *filters) fillHalf(side, row int, c *span.Call, a *arena) *span.Half {
 	h.LocalAddr = a.string(f.halfText(side, colLocalAddr).At(at))
 	h.PeerAddr = a.string(f.halfText(side, colPeerAddr).At(at))
 	h.Peer = a.string(f.halfText(side, colPeer).At(at))
-	h.Start = f.half(side, colStart)[at]
-	h.Duration = f.half(side, colDuration)[at]
-	h.Received = f.half(side, colReceived)[at]
+	h.Start, h.Duration, h.Received = f.start(side, row), f.duration(side, row), f.received(side, row)
 	return h
 }

@@ -27,7 +27,6 @@ const (
 	colTraceIDs   = 1 // 16 columns of one byte each: 1..16
 	colCalls      = 20 + iota
 	colBlock      // of a call
-	colRow        // of a call in its block
 	colIDPresent  // of a call
 	colSpan       // of a half: client, then server
 	colParentRef  // see refs
@@ -146,7 +145,6 @@ func (w *idsWriter) encode() []byte {
 	}
 	w.w.Ints(colCalls, w.counts)
 	w.callInts(colBlock, func(r *row) int64 { return int64(r.block) })
-	w.callInts(colRow, func(r *row) int64 { return int64(r.number) })
 	w.w.Ints(colIDPresent, w.present)
 	w.halfInts(colSpan, func(h *span.Half) int64 { return int64(h.Span) })
 	w.refs(colParentRef, func(h *span.Half) id.Span { return h.Parent })
@@ -244,7 +242,6 @@ type ids struct {
 	firsts  []int // by trace, the first call; one more at the end
 	halves  []int // by trace, the first half; one more at the end
 	block   []int64
-	row     []int64
 	present []int64
 	span    []int64
 	parent  []int64 // references
@@ -277,9 +274,9 @@ func openIDs(c *column.Codec, b []byte) (*ids, error) {
 		}
 	}
 	intsOf := func(col, n int) []int64 {
-		v, e := g.Ints(col, n, nil)
+		v, e := g.Ints(col, n)
 		fail(e)
-		return v
+		return v.All(nil)
 	}
 	for p := range len(id.Trace{}) {
 		for i, v := range intsOf(colTraceIDs+p, n) {
@@ -297,7 +294,7 @@ func openIDs(c *column.Codec, b []byte) (*ids, error) {
 		d.firsts[i+1] = d.firsts[i] + int(c)
 	}
 	total := d.firsts[n]
-	d.block, d.row, d.present = intsOf(colBlock, total), intsOf(colRow, total), intsOf(colIDPresent, total)
+	d.block, d.present = intsOf(colBlock, total), intsOf(colIDPresent, total)
 	if err != nil {
 		return nil, err
 	}
@@ -353,22 +350,20 @@ func openIDs(c *column.Codec, b []byte) (*ids, error) {
 	return d, nil
 }
 
-// find gives the place among the chunk's calls of the row of a block, or -1. trace is the number in the chunk.
-func (d *ids) find(trace, block, row int) int {
+// run gives the places among the chunk's calls of a trace's calls in a block, in the order of their rows: [from, to). trace
+// is the number in the chunk.
+func (d *ids) run(trace, block int) (from, to int) {
 	if trace < 0 || trace >= len(d.traces) {
-		return -1
+		return 0, 0
 	}
-	from, to := d.firsts[trace], d.firsts[trace+1]
-	i, ok := slices.BinarySearchFunc(d.block[from:to], block, func(b int64, want int) int { return cmp.Compare(b, int64(want)) })
-	if !ok {
-		return -1
+	begin, end := d.firsts[trace], d.firsts[trace+1]
+	from, _ = slices.BinarySearch(d.block[begin:end], int64(block))
+	from += begin
+	to = from
+	for to < end && d.block[to] == int64(block) {
+		to++
 	}
-	for i += from; i < to && d.block[i] == int64(block); i++ {
-		if d.row[i] == int64(row) {
-			return i
-		}
-	}
-	return -1
+	return from, to
 }
 
 // half is the place among the chunk's halves of a call's first half.

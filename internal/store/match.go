@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/twinspan/twinspan/internal/span"
+	"github.com/twinspan/twinspan/internal/store/column"
 )
 
 // match evaluates all of a query but its tags and the ids of After on the filter columns. It agrees with Query.Match; the
@@ -31,14 +32,12 @@ func (f *filters) match(q *Query) []bool {
 	}
 	if q.Type != nil {
 		types := f.column(colCallType, f.rows)
-		m.rows(func(i int) bool { return span.Type(types[i]) == *q.Type })
+		m.rows(func(i int) bool { return span.Type(types.At(i)) == *q.Type })
 	}
 	m.flags(q)
 	if q.MinDuration != 0 || q.MaxDuration != 0 {
-		durations := [...][]int64{f.half(0, colDuration), f.half(1, colDuration)}
 		m.rows(func(i int) bool {
-			side := f.lead(i)
-			d := durations[side][f.at[side][i]]
+			d := f.duration(f.lead(i), i)
 			return (q.MinDuration == 0 || d >= q.MinDuration) && (q.MaxDuration == 0 || d <= q.MaxDuration)
 		})
 	}
@@ -122,10 +121,10 @@ func (m *matcher) operation(want string) {
 
 func (m *matcher) flags(q *Query) {
 	some := func(want bool, has func(flags int64) bool) {
-		flags := [...][]int64{m.half(0, colFlags), m.half(1, colFlags)}
+		flags := [...]*column.Ints{m.half(0, colFlags), m.half(1, colFlags)}
 		m.rows(func(i int) bool {
 			c, s := m.at[0][i], m.at[1][i]
-			return want == (c >= 0 && has(flags[0][c]) || s >= 0 && has(flags[1][s]))
+			return want == (c >= 0 && has(flags[0].At(int(c))) || s >= 0 && has(flags[1].At(int(s))))
 		})
 	}
 	if q.Error != nil {

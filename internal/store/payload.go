@@ -310,10 +310,10 @@ type payloads struct {
 	side   int
 	fields []payloadField
 	shapes [][]int
-	rows   []int64
-	counts []int // values by field, over all rows
+	rows   column.Ints // shapes
+	counts []int       // values by field, over all rows
 	texts  []column.Strings
-	nums   [][]int64
+	nums   []column.Ints
 	loaded []bool
 }
 
@@ -330,17 +330,22 @@ func openPayloads(g *column.Group, side, rows int) (*payloads, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
-	if p.rows, err = g.Ints(colShapes+side, rows, nil); err != nil {
+	if p.rows, err = g.Ints(colShapes+side, rows); err != nil {
 		return nil, err
 	}
 	p.counts = make([]int, len(p.fields))
 	p.texts = make([]column.Strings, len(p.fields))
-	p.nums = make([][]int64, len(p.fields))
+	p.nums = make([]column.Ints, len(p.fields))
 	p.loaded = make([]bool, len(p.fields))
 	uses := make([]int, len(p.shapes))
-	for _, s := range p.rows {
+	for i := range rows {
+		s := p.rows.At(i)
 		if s < 0 || s >= int64(len(p.shapes)) {
 			return nil, fmt.Errorf("%w: a payload's shape is not known", ErrCorrupt)
+		}
+		if p.rows.Const() {
+			uses[s] = rows
+			break
 		}
 		uses[s]++
 	}
@@ -386,7 +391,7 @@ func (p *payloads) load(f int) error {
 	switch field := &p.fields[f]; {
 	case field.kind == attrEmpty:
 	case field.numeric():
-		p.nums[f], err = p.group.Ints(at, p.counts[f], nil)
+		p.nums[f], err = p.group.Ints(at, p.counts[f])
 	default:
 		p.texts[f], err = p.group.Strings(at, p.counts[f])
 	}
@@ -424,8 +429,12 @@ func (p *payloads) walk(rows []int, visit func(i int, shape, at []int) error) er
 	uses := make([]int, len(p.shapes))
 	next := 0
 	for i, row := range rows {
+		if p.rows.Const() && next < row {
+			uses[p.rows.At(0)] += row - next
+			next = row
+		}
 		for ; next < row; next++ {
-			uses[p.rows[next]]++
+			uses[p.rows.At(next)]++
 		}
 		for s, n := range uses {
 			if n > 0 {
@@ -435,7 +444,7 @@ func (p *payloads) walk(rows []int, visit func(i int, shape, at []int) error) er
 				uses[s] = 0
 			}
 		}
-		if err := visit(i, p.shapes[p.rows[row]], at); err != nil {
+		if err := visit(i, p.shapes[p.rows.At(row)], at); err != nil {
 			return err
 		}
 		next = row + 1
@@ -465,7 +474,7 @@ func (p *payloads) token(f, n int) token {
 	switch {
 	case t.kind == attrEmpty:
 	case t.numeric():
-		t.num = uint64(p.nums[f][n])
+		t.num = uint64(p.nums[f].At(n))
 	default:
 		t.data = bytesOf(p.texts[f].At(n))
 	}

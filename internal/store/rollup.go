@@ -93,9 +93,9 @@ func decodeRollups(c *column.Codec, b []byte, from, to int64, yield func(*span.R
 		}
 	}
 	intsOf := func(id int) []int64 {
-		v, e := g.Ints(id, n, nil)
+		v, e := g.Ints(id, n)
 		fail(e)
-		return v
+		return v.All(nil)
 	}
 	textsOf := func(id int) column.Strings {
 		v, e := g.Strings(id, n)

@@ -203,8 +203,8 @@ const maxChunks = 64
 // place gives where the ids of a hit are.
 func (s *search) place(ctx context.Context, h *hit) (d *ids, trace, call int, err error) {
 	b := h.block
-	number := b.column(colTrace, b.filters.rows)[h.row]
-	chunk, trace, ok := b.rng.chunkOf(int(number))
+	number := b.trace(h.row)
+	chunk, trace, ok := b.rng.chunkOf(number)
 	if !ok || b.err != nil {
 		return nil, 0, 0, fmt.Errorf("range %s, block %d: %w: a call's trace is not known", b.rng.id, b.number, ErrCorrupt)
 	}
@@ -218,7 +218,8 @@ func (s *search) place(ctx context.Context, h *hit) (d *ids, trace, call int, er
 		}
 		s.ids[key] = d
 	}
-	if call = d.find(trace, b.number, h.row); call < 0 {
+	from, to := d.run(trace, b.number)
+	if call = from + b.ordinal(h.row); call >= to {
 		return nil, 0, 0, fmt.Errorf("range %s, block %d: %w: a call is not with its trace", b.rng.id, b.number, ErrCorrupt)
 	}
 	return d, trace, call, nil
@@ -482,17 +483,19 @@ func (s *Store) readTrace(ctx context.Context, p *tracePlace, trace id.Trace, ca
 			return calls, true, nil
 		}
 		block := int(d.block[at])
-		rows := []int{}
-		first := at
-		for at < end && int(d.block[at]) == block && len(calls)+len(rows) < limit {
-			rows = append(rows, int(d.row[at]))
-			at++
-		}
-		if block < 0 || block >= len(p.rng.blocks) || !slices.IsSorted(rows) {
+		first, next := d.run(number, block)
+		if first != at || block < 0 || block >= len(p.rng.blocks) {
 			return calls, false, fmt.Errorf("range %s: %w: a trace's block is not known", p.rng.id, ErrCorrupt)
 		}
+		at = next
 		f, err := s.readFilters(ctx, p.rng, block)
 		if err == nil {
+			rows := f.rowsOf(p.number)
+			if len(rows) != next-first {
+				return calls, false, fmt.Errorf("range %s, block %d: %w: it has %d calls of a trace, not %d", p.rng.id, block, ErrCorrupt, len(rows), next-first)
+			}
+			rows = rows[:min(len(rows), limit-len(calls))]
+			truncated = truncated || len(rows) < next-first
 			b := &openBlock{rng: p.rng, number: block, filters: f}
 			err = s.fill(ctx, b, rows, false, a, func(i int, c span.Call) error {
 				if !d.fill(&c, number, first+i, a) {
@@ -506,5 +509,5 @@ func (s *Store) readTrace(ctx context.Context, p *tracePlace, trace id.Trace, ca
 			return calls, false, fmt.Errorf("range %s, block %d: %w", p.rng.id, block, err)
 		}
 	}
-	return calls, false, nil
+	return calls, truncated, nil
 }

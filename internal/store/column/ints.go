@@ -128,91 +128,188 @@ func (w *Writer) planes(dst []byte, v []int64, value func(i int) uint64) []byte 
 	return dst
 }
 
-// Ints gives a column of n integers in dst, which is grown and may be nil. A column that is not there is all 0.
-func (g *Group) Ints(id, n int, dst []int64) ([]int64, error) {
-	if n > MaxRows {
-		return nil, ErrMalformed
-	}
-	c := g.find(id)
-	dst = slices.Grow(dst[:0], n)[:n]
-	if c == nil {
-		clear(dst)
-		return dst, nil
-	}
-	r := reader{b: c.body, codec: g.codec}
-	r.ints(dst)
-	return dst, r.err
+// Ints is a column of integers, read. Values are put together from their planes when they are asked for.
+type Ints struct {
+	n      int
+	kind   byte
+	base   int64 // the value of all, the least, or the first
+	width  int
+	planes [8][]byte
+	values []int64 // of a dictionary; summed up from distances
 }
 
-// ints fills dst.
-func (r *reader) ints(dst []int64) {
-	if len(dst) == 0 {
-		return
+// Ints gives a column of n integers. A column that is not there is all 0.
+func (g *Group) Ints(id, n int) (Ints, error) {
+	if n > MaxRows {
+		return Ints{}, ErrMalformed
 	}
-	n := len(dst)
-	switch r.byte() {
+	c := g.find(id)
+	if c == nil {
+		return Ints{n: n, kind: intsConst}, nil
+	}
+	r := reader{b: c.body, codec: g.codec}
+	v := r.ints(n)
+	return v, r.err
+}
+
+// Len is the number of values.
+func (v *Ints) Len() int { return v.n }
+
+// Const says that all values are the same.
+func (v *Ints) Const() bool { return v.kind == intsConst || v.n == 0 }
+
+// At gives one value.
+func (v *Ints) At(i int) int64 {
+	switch v.kind {
 	case intsConst:
-		x := r.varint()
-		for i := range dst {
-			dst[i] = x
-		}
+		return v.base
+	case intsDict:
+		return v.values[v.planes[0][i]]
 	case intsPlane:
-		least := r.varint()
-		if r.planes(dst) {
-			for i := range dst {
-				dst[i] += least
-			}
-		}
-	case intsDelta:
-		x := r.varint()
-		if r.planes(dst[1:]) {
-			dst[0] = x
-			for i := 1; i < n; i++ {
-				x += unzigzag(uint64(dst[i]))
-				dst[i] = x
-			}
+		return v.base + int64(v.raw(i))
+	}
+	return v.values[i]
+}
+
+func (v *Ints) raw(i int) (u uint64) {
+	for p := range v.width {
+		u |= uint64(v.planes[p][i]) << (8 * p)
+	}
+	return u
+}
+
+// All gives all values in dst, which is grown and may be nil.
+func (v *Ints) All(dst []int64) []int64 {
+	dst = slices.Grow(dst[:0], v.n)[:v.n]
+	if v.n == 0 {
+		return dst
+	}
+	switch v.kind {
+	case intsConst:
+		for i := range dst {
+			dst[i] = v.base
 		}
 	case intsDict:
-		var values [256]int64
-		count, x := r.int(256), int64(0)
-		for i := range count {
-			x += r.varint()
-			values[i] = x
+		for i, c := range v.planes[0] {
+			dst[i] = v.values[c]
 		}
-		plane := r.section(n)
-		if r.err == nil && len(plane) != n {
-			r.fail("a column has another number of values")
+	case intsPlane:
+		v.fill(dst)
+		for i := range dst {
+			dst[i] += v.base
 		}
-		for i, c := range plane {
-			if int(c) >= count {
-				r.fail("a value is not in its dictionary")
-				return
+	case intsDelta:
+		copy(dst, v.values)
+	}
+	return dst
+}
+
+// sum makes the values of distances.
+func (v *Ints) sum() {
+	v.values = make([]int64, v.n)
+	v.fill(v.values[1:])
+	x := v.base
+	v.values[0] = x
+	for i := 1; i < v.n; i++ {
+		x += unzigzag(uint64(v.values[i]))
+		v.values[i] = x
+	}
+}
+
+func (v *Ints) fill(dst []int64) {
+	if v.width == 0 {
+		clear(dst)
+		return
+	}
+	for i, c := range v.planes[0] {
+		dst[i] = int64(c)
+	}
+	for p := 1; p < v.width; p++ {
+		for i, c := range v.planes[p] {
+			dst[i] |= int64(uint64(c) << (8 * p))
+		}
+	}
+}
+
+// within says that all values are at least 0 and less than limit.
+func (v *Ints) within(limit int64) bool {
+	if v.n == 0 {
+		return true
+	}
+	switch v.kind {
+	case intsConst:
+		return v.base >= 0 && v.base < limit
+	case intsDict:
+		for _, c := range v.planes[0] {
+			if x := v.values[c]; x < 0 || x >= limit {
+				return false
 			}
-			dst[i] = values[c]
+		}
+		return true
+	case intsPlane:
+		if v.width == 1 {
+			return v.base >= 0 && v.base < limit && int64(slices.Max(v.planes[0])) < limit-v.base
+		}
+	}
+	for _, x := range v.All(nil) {
+		if x < 0 || x >= limit {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *reader) ints(n int) Ints {
+	v := Ints{n: n, kind: intsConst}
+	if n == 0 {
+		return v
+	}
+	switch v.kind = r.byte(); v.kind {
+	case intsConst:
+		v.base = r.varint()
+	case intsPlane:
+		v.base = r.varint()
+		r.planes(&v, n)
+	case intsDelta:
+		v.base = r.varint()
+		if r.planes(&v, n-1); r.err == nil {
+			v.sum()
+		}
+	case intsDict:
+		v.values = make([]int64, r.int(256))
+		x := int64(0)
+		for i := range v.values {
+			x += r.varint()
+			v.values[i] = x
+		}
+		v.planes[0] = r.plane(n)
+		if r.err == nil && int(slices.Max(v.planes[0])) >= len(v.values) {
+			r.fail("a value is not in its dictionary")
 		}
 	default:
 		r.fail("unknown encoding of integers")
 	}
+	if r.err != nil {
+		return Ints{n: n, kind: intsConst}
+	}
+	return v
 }
 
-func (r *reader) planes(dst []int64) bool {
-	width := int(r.byte())
-	if width > 8 {
+func (r *reader) plane(n int) []byte {
+	b := r.section(n)
+	if r.err == nil && len(b) != n {
+		r.fail("a column has another number of values")
+	}
+	return b
+}
+
+func (r *reader) planes(v *Ints, n int) {
+	v.width = int(r.byte())
+	if v.width > len(v.planes) {
 		r.fail("integers of more than 8 bytes")
-		return false
+		return
 	}
-	clear(dst)
-	for p := range width {
-		plane := r.section(len(dst))
-		if r.err == nil && len(plane) != len(dst) {
-			r.fail("a column has another number of values")
-		}
-		if r.err != nil {
-			return false
-		}
-		for i, c := range plane {
-			dst[i] |= int64(uint64(c) << (8 * p))
-		}
+	for p := range v.width {
+		v.planes[p] = r.plane(n)
 	}
-	return r.err == nil
 }

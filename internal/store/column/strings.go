@@ -3,7 +3,6 @@ package column
 import (
 	"bytes"
 	"encoding/binary"
-	"slices"
 	"strconv"
 	"unsafe"
 )
@@ -177,96 +176,175 @@ func (w *Writer) cutNumbers(b []byte, s string) ([]byte, bool) {
 	return b, true
 }
 
-// Strings is a column of texts, read. The texts alias memory that the column holds.
+// Strings is a column of texts, read. The texts alias memory that the column holds, or are made when they are asked for.
 type Strings struct {
-	values []string
-	index  []int64 // nil: values has one text for all rows, or one for each
-	rows   int
+	rows    int
+	kind    byte
+	values  []string // const: one; dictionary, pattern: the dictionary
+	index   Ints     // dictionary, pattern: numbers in it; plain: lengths
+	text    []byte   // plain
+	holes   []int    // of each pattern
+	uniform bool     // all patterns have as many
+	numbers [maxHoles]Ints
+	all     []string // plain, pattern: each text, once all were asked for
 }
+
+// Const says that all rows have the same text.
+func (s *Strings) Const() bool { return s.kind == textConst || s.rows == 0 }
 
 // At gives the text of a row.
 func (s *Strings) At(row int) string {
-	switch {
-	case s.index != nil:
-		return s.values[s.index[row]]
-	case len(s.values) == 1:
+	switch s.kind {
+	case textConst:
+		if len(s.values) == 0 {
+			return ""
+		}
 		return s.values[0]
-	case len(s.values) == 0:
-		return ""
+	case textDict:
+		return s.values[s.index.At(row)]
+	case textPlain:
+		if s.all != nil {
+			return s.all[row]
+		}
+		from := int64(0)
+		for i := range row {
+			from += s.index.At(i)
+		}
+		return view(s.text[from : from+s.index.At(row)])
 	}
-	return s.values[row]
+	if s.all != nil {
+		return s.all[row]
+	}
+	x := s.index.At(row)
+	var at [maxHoles]int
+	if s.uniform {
+		for h := range s.holes[x] {
+			at[h] = row
+		}
+	} else {
+		for i := range row {
+			for h := range s.holes[s.index.At(i)] {
+				at[h]++
+			}
+		}
+	}
+	return view(s.appendPattern(make([]byte, 0, len(s.values[x])+6*s.holes[x]), int(x), func(h int) int64 { return s.numbers[h].At(at[h]) }))
 }
 
-// Values are the texts that the column has; one may stand twice.
-func (s *Strings) Values() []string {
-	if len(s.values) == 0 && s.rows > 0 {
-		return []string{""}
+func (s *Strings) appendPattern(b []byte, x int, number func(hole int) int64) []byte {
+	h := 0
+	for _, c := range bytesOf(s.values[x]) {
+		if c != hole {
+			b = append(b, c)
+			continue
+		}
+		b = strconv.AppendInt(b, number(h), 10)
+		h++
 	}
-	return s.values
+	return b
 }
 
-// Test evaluates match once for each text and gives a function that tells it of a row.
+// unpack makes all texts.
+func (s *Strings) unpack() {
+	if s.all != nil {
+		return
+	}
+	s.all = make([]string, s.rows)
+	if s.kind == textPlain {
+		from := int64(0)
+		for i, n := range s.index.All(nil) {
+			s.all[i] = view(s.text[from : from+n])
+			from += n
+		}
+		return
+	}
+	var numbers [maxHoles][]int64
+	for h := range numbers {
+		numbers[h] = s.numbers[h].All(nil)
+	}
+	ends := make([]int, s.rows)
+	arena := make([]byte, 0, 24*s.rows)
+	for i, x := range s.index.All(nil) {
+		arena = s.appendPattern(arena, int(x), func(h int) int64 {
+			n := numbers[h][0]
+			numbers[h] = numbers[h][1:]
+			return n
+		})
+		ends[i] = len(arena)
+	}
+	from := 0
+	for i, end := range ends {
+		s.all[i] = view(arena[from:end])
+		from = end
+	}
+}
+
+// Test evaluates match once for each different text, as far as the column knows them, and gives a function that tells it
+// of a row.
 func (s *Strings) Test(match func(string) bool) (row func(int) bool, any bool) {
-	values := s.Values()
-	hit := make([]bool, len(values))
-	for i, v := range values {
+	switch s.kind {
+	case textConst:
+		any = s.rows > 0 && match(s.At(0))
+		return func(int) bool { return any }, any
+	case textDict:
+		hit := make([]bool, len(s.values))
+		for i, v := range s.values {
+			hit[i] = match(v)
+			any = any || hit[i]
+		}
+		return func(i int) bool { return hit[s.index.At(i)] }, any
+	}
+	s.unpack()
+	hit := make([]bool, s.rows)
+	for i, v := range s.all {
 		hit[i] = match(v)
 		any = any || hit[i]
-	}
-	switch {
-	case s.index != nil:
-		return func(i int) bool { return hit[s.index[i]] }, any
-	case len(values) == 1:
-		return func(int) bool { return hit[0] }, any
 	}
 	return func(i int) bool { return hit[i] }, any
 }
 
 // Strings gives a column of n texts. A column that is not there is all "".
 func (g *Group) Strings(id, n int) (Strings, error) {
-	s := Strings{rows: n}
-	c := g.find(id)
+	s := Strings{rows: n, kind: textConst}
 	if n > MaxRows {
 		return s, ErrMalformed
 	}
+	c := g.find(id)
 	if c == nil || n == 0 {
 		return s, nil
 	}
 	r := reader{b: c.body, codec: g.codec}
 	r.strings(&s)
-	return s, r.err
+	if r.err != nil {
+		return Strings{rows: n, kind: textConst}, r.err
+	}
+	return s, nil
 }
 
 func (r *reader) strings(s *Strings) {
-	switch r.byte() {
+	switch s.kind = r.byte(); s.kind {
 	case textConst:
 		s.values = []string{view(r.take(r.int(maxRaw)))}
 	case textDict:
 		s.values = r.dict(s.rows)
 		s.index = r.indexes(s.rows, len(s.values))
 	case textPlain:
-		b := r.section(maxRaw)
-		lens := make([]int64, s.rows)
-		r.ints(lens)
-		s.values = make([]string, s.rows)
-		rest := reader{b: b}
-		for i, n := range lens {
-			if n < 0 || n > int64(len(rest.b)) {
-				r.fail("texts are cut off")
-				break
-			}
-			s.values[i] = view(rest.take(int(n)))
+		s.text = r.section(maxRaw)
+		if s.index = r.ints(s.rows); !s.index.within(maxRaw) {
+			r.fail("a text is too long")
+			return
 		}
-		if len(rest.b) != 0 {
-			r.fail("bytes behind the last text")
+		total := int64(0)
+		for i := range s.rows {
+			total += s.index.At(i)
+		}
+		if total != int64(len(s.text)) {
+			r.fail("texts are cut off")
 		}
 	case textPattern:
 		r.patterns(s)
 	default:
 		r.fail("unknown encoding of texts")
-	}
-	if r.err != nil {
-		s.values, s.index = nil, nil
 	}
 }
 
@@ -291,79 +369,65 @@ func (r *reader) dict(rows int) []string {
 	return values
 }
 
-func (r *reader) indexes(rows, count int) []int64 {
-	index := make([]int64, rows)
-	r.ints(index)
-	for _, x := range index {
-		if x < 0 || x >= int64(count) {
-			r.fail("a text is not in its dictionary")
-			return nil
-		}
+func (r *reader) indexes(rows, count int) Ints {
+	index := r.ints(rows)
+	if r.err == nil && !index.within(int64(count)) {
+		r.fail("a text is not in its dictionary")
 	}
 	return index
 }
 
 func (r *reader) patterns(s *Strings) {
-	dict := r.dict(s.rows)
-	index := r.indexes(s.rows, len(dict))
-	holes := make([]int, len(dict))
-	for i, p := range dict {
-		holes[i] = bytes.Count(bytesOf(p), []byte{hole})
-		if holes[i] > maxHoles {
+	s.values = r.dict(s.rows)
+	s.index = r.indexes(s.rows, len(s.values))
+	s.holes, s.uniform = make([]int, len(s.values)), true
+	for i, p := range s.values {
+		s.holes[i] = bytes.Count(bytesOf(p), []byte{hole})
+		s.uniform = s.uniform && s.holes[i] == s.holes[0]
+		if s.holes[i] > maxHoles {
 			r.fail("a pattern has too many numbers")
 		}
 	}
+	columns := r.int(maxHoles)
 	if r.err != nil {
 		return
 	}
-	columns := r.int(maxHoles)
-	var counts [maxHoles]int
-	size := 0
-	for _, x := range index {
-		for h := range holes[x] {
-			counts[h]++
-		}
-		if size += len(dict[x]) + 18*holes[x]; size > maxRaw {
-			r.fail("texts are too long")
-			return
-		}
+	counts := s.counts()
+	if counts == nil {
+		r.fail("texts are too long")
+		return
 	}
-	var numbers [maxHoles][]int64
-	for h := range numbers {
-		if counts[h] > 0 && h >= columns {
+	for h, n := range counts {
+		if n > 0 && h >= columns {
 			r.fail("a pattern's numbers are missing")
-			return
 		}
 		if h < columns {
-			numbers[h] = make([]int64, counts[h])
-			r.ints(numbers[h])
+			s.numbers[h] = r.ints(n)
 		}
 	}
-	if r.err != nil {
-		return
-	}
-	s.values = make([]string, s.rows)
-	ends := make([]int, s.rows)
-	arena := make([]byte, 0, min(size, 24*s.rows))
-	for i, x := range index {
-		h := 0
-		for _, c := range bytesOf(dict[x]) {
-			if c != hole {
-				arena = append(arena, c)
-				continue
-			}
-			arena = strconv.AppendInt(arena, numbers[h][0], 10)
-			numbers[h] = numbers[h][1:]
-			h++
+}
+
+// counts gives how many rows have a first, second, … number, nil if the texts would be too long.
+func (s *Strings) counts() []int {
+	uses := make([]int, len(s.values))
+	if s.index.Const() {
+		uses[s.index.At(0)] = s.rows
+	} else {
+		for i := range s.rows {
+			uses[s.index.At(i)]++
 		}
-		ends[i] = len(arena)
 	}
-	arena = slices.Clip(arena)
-	from := 0
-	for i, end := range ends {
-		s.values[i] = view(arena[from:end])
-		from = end
+	counts := make([]int, maxHoles)
+	size := 0
+	for x, n := range uses {
+		for h := range s.holes[x] {
+			counts[h] += n
+		}
+		if size += n * (len(s.values[x]) + 18*s.holes[x]); size > 2*maxRaw {
+			return nil
+		}
 	}
+	return counts
 }
 
 // view reads bytes that are never changed as text.
