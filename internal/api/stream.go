@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bufio"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -43,43 +42,50 @@ func (a traceAnswer) writeTo(w http.ResponseWriter) error {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	out := bufio.NewWriterSize(w, 64<<10)
-	out.Write(head[:len(head)-1])
-	out.WriteString(`,"calls":[`)
+	buf := append(head[:len(head)-1], `,"calls":[`...)
 	for i := range t.Nodes {
 		if i > 0 {
-			out.WriteByte(',')
+			buf = append(buf, ',')
 		}
-		if err := writeNode(out, i, &t.Nodes[i]); err != nil {
+		if buf, err = appendNode(buf, i, &t.Nodes[i]); err != nil {
 			return err
 		}
+		if len(buf) >= flushAt {
+			if _, err = w.Write(buf); err != nil {
+				return err
+			}
+			buf = buf[:0]
+		}
 	}
-	out.WriteString("]}\n")
-	return out.Flush()
+	_, err = w.Write(append(buf, "]}\n"...))
+	return err
 }
 
-func writeNode(out *bufio.Writer, id int, n *query.Node) error {
+// flushAt is how many bytes of a trace are gathered before they are written.
+const flushAt = 64 << 10
+
+func appendNode(buf []byte, id int, n *query.Node) ([]byte, error) {
 	b, err := json.Marshal(nodeOf(id, n))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	out.Write(b[:len(b)-1])
-	for _, side := range []struct {
-		name string
-		half *span.Half
-	}{{"client", n.Call.Client}, {"server", n.Call.Server}} {
-		out.WriteString(`,"` + side.name + `":`)
-		if side.half == nil {
-			out.WriteString("null")
-			continue
-		}
-		// Not through json.Marshal, which would read and check what MarshalJSON gives once more.
-		if b, err = side.half.MarshalJSON(); err != nil {
-			return err
-		}
-		out.Write(b)
+	buf = append(buf, b[:len(b)-1]...)
+	if buf, err = appendHalf(append(buf, `,"client":`...), n.Call.Client); err != nil {
+		return nil, err
 	}
-	return out.WriteByte('}')
+	if buf, err = appendHalf(append(buf, `,"server":`...), n.Call.Server); err != nil {
+		return nil, err
+	}
+	return append(buf, '}'), nil
+}
+
+func appendHalf(buf []byte, h *span.Half) ([]byte, error) {
+	if h == nil {
+		return append(buf, "null"...), nil
+	}
+	// Not through json.Marshal, which would read and check what MarshalJSON gives once more.
+	b, err := h.MarshalJSON()
+	return append(buf, b...), err
 }
 
 // pageAnswer is a page of calls.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"hash/fnv"
-	"io"
 
 	"github.com/twinspan/twinspan/internal/store"
 	"github.com/twinspan/twinspan/sdk/id"
@@ -54,25 +53,26 @@ func decodeCursor(text string, filters uint64) (p store.Position, err error) {
 // be relative to now and so differ from page to page.
 func (r *SearchRequest) filterHash() uint64 {
 	q := r.Query
-	h := fnv.New64a()
+	var b []byte
 	for _, s := range []string{q.App, q.Caller, q.Callee, q.Address, q.Operation, q.Component, q.Instance, q.ResultCode, r.TraceID} {
-		fmt.Fprintf(h, "%q,", s)
+		b = fmt.Appendf(b, "%q,", s)
 	}
-	fmt.Fprint(h, q.MinDuration, ",", q.MaxDuration, ",")
-	writeOptional(h, q.Type)
-	writeOptional(h, q.Kind)
-	writeOptional(h, q.Error)
-	writeOptional(h, q.LoadTest)
+	b = fmt.Appendf(b, "%d,%d,", q.MinDuration, q.MaxDuration)
+	b = appendOptional(b, q.Type)
+	b = appendOptional(b, q.Kind)
+	b = appendOptional(b, q.Error)
+	b = appendOptional(b, q.LoadTest)
 	for _, t := range q.Tags {
-		fmt.Fprintf(h, "%q=%q,%v,", t.Key, t.Value, t.Exists)
+		b = fmt.Appendf(b, "%q=%q,%v,", t.Key, t.Value, t.Exists)
 	}
+	h := fnv.New64a()
+	_, _ = h.Write(b) // a hash does not fail
 	return h.Sum64()
 }
 
-func writeOptional[T any](w io.Writer, v *T) {
+func appendOptional[T any](b []byte, v *T) []byte {
 	if v == nil {
-		fmt.Fprint(w, "-,")
-		return
+		return append(b, "-,"...)
 	}
-	fmt.Fprint(w, *v, ",")
+	return fmt.Append(b, *v, ",")
 }
