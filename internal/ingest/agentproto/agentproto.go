@@ -36,8 +36,8 @@ const maxKey = 8 << 10
 
 // Config bounds what is taken from agents at a time.
 type Config struct {
-	// Listen is the address for agents.
-	Listen string `yaml:"listen"`
+	// Listen is the address for agents; "" switches the port off.
+	Listen string `yaml:"address"`
 	// MaxRequests is how many requests are worked on at a time; others are told to come later.
 	MaxRequests int `yaml:"max_requests"`
 }
@@ -48,8 +48,8 @@ func DefaultConfig() Config { return Config{Listen: "127.0.0.1:4390", MaxRequest
 // Validate reports every setting that cannot be used.
 func (c *Config) Validate() error {
 	var errs []error
-	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
-		errs = append(errs, fmt.Errorf("listen %q is not host:port: %w", c.Listen, err))
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil && c.Listen != "" {
+		errs = append(errs, fmt.Errorf("address %q is not host:port: %w", c.Listen, err))
 	}
 	if c.MaxRequests < 1 {
 		errs = append(errs, fmt.Errorf("max_requests is %d, want 1 or more", c.MaxRequests))

@@ -393,6 +393,10 @@ func TestValidate(t *testing.T) {
 	if err := cfg.Validate(); err != nil {
 		t.Errorf("the default is not valid: %v", err)
 	}
+	cfg.Listen = ""
+	if err := cfg.Validate(); err != nil {
+		t.Errorf("a port that is off is not valid: %v", err)
+	}
 	for _, c := range []Config{{Listen: "4390", MaxRequests: 1}, {Listen: ":4390"}} {
 		if err := c.Validate(); err == nil {
 			t.Errorf("%+v is valid", c)
