@@ -229,7 +229,7 @@ func TestOriginTellsContentAndService(t *testing.T) {
 	}
 	other := sample()
 	other.Name = "x"
-	if origin("a", sample()) != origin("a", sample()) {
+	if first := origin("a", sample()); first != origin("a", sample()) {
 		t.Error("the same span twice has two origins")
 	}
 	if origin("a", sample()) == origin("b", sample()) || origin("a", sample()) == origin("a", other) {

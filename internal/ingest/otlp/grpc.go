@@ -47,6 +47,9 @@ func (s *Server) GRPCOptions() []grpc.ServerOption {
 	}
 }
 
+// exportHandler is what generated code has for each method.
+//
+//nolint:revive // gRPC has the context second
 func exportHandler(srv any, ctx context.Context, dec func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
 	req := new(message)
 	if err := dec(req); err != nil {

@@ -154,12 +154,7 @@ func (e *endpoint) addr() string {
 
 // isHex says that text is hex digits, not all zero.
 func isHex(text string) bool {
-	for i := range len(text) {
-		if c := text[i] | 0x20; !(c >= '0' && c <= '9' || c >= 'a' && c <= 'f') || text[i] < '0' {
-			return false
-		}
-	}
-	return strings.Trim(text, "0") != ""
+	return strings.Trim(text, "0123456789abcdefABCDEF") == "" && strings.Trim(text, "0") != ""
 }
 
 func first(a, b string) string {
