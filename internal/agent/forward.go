@@ -203,8 +203,7 @@ func (a *Agent) resume(c *chunk, at int64) {
 		a.lost(f, c.to-at)
 		return
 	}
-	a.log.Info("the collector has more of a file than the agent remembered, or wants it again from an earlier place",
-		"file", f.path, "sent_from", c.from, "goes_on_at", at)
+	a.log.Info("a log file goes on where the collector has it", "file", f.path, "sent_from", c.from, "goes_on_at", at)
 	f.goTo(at)
 }
 
