@@ -184,7 +184,7 @@ func (b *blockWriter) filter(rows []row) []byte {
 	b.callTexts(colCaller, rows, func(c *span.Call) string { return c.Caller })
 	b.callTexts(colCallee, rows, func(c *span.Call) string { return c.Callee })
 	b.callInts(colCallType, rows, func(r *row) int64 { return int64(r.call.Type) })
-	b.callInts(colTrace, rows, func(r *row) int64 { return int64(r.trace) })
+	b.traces(rows)
 	for side, at := range [...]int{clientColumns, serverColumns} {
 		b.halfInts(at+colFlags, side, rows, func(h *span.Half, _ *span.Call) int64 { return halfFlags(h) })
 		b.halfInts(at+colHalfType, side, rows, func(h *span.Half, c *span.Call) int64 { return int64(h.Type) - int64(c.Type) })
@@ -491,4 +491,12 @@ func (f *filters) fillHalf(side, row int, c *span.Call, a *arena) *span.Half {
 	h.Peer = a.string(f.halfText(side, colPeer).At(at))
 	h.Start, h.Duration, h.Received = f.start(side, row), f.duration(side, row), f.received(side, row)
 	return h
+}
+
+func (b *blockWriter) traces(rows []row) {
+	b.ints = b.ints[:0]
+	for i := range rows {
+		b.ints = append(b.ints, int64(rows[i].trace))
+	}
+	b.w.Index(colTrace, b.ints)
 }

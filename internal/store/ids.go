@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"math/bits"
 	"slices"
 
 	"github.com/twinspan/twinspan/internal/span"
@@ -33,11 +34,12 @@ const (
 	colParent     // parents that are no other half of the trace
 	colTwinRef    //
 	colTwin       //
-	colOrigin     // distance from the span id
+	colOrigin     // or colOriginFrom: whichever is narrower
 	colTraceText  //
 	colDotted     //
 	colOtherTrace // 1 where a half's trace id is not that of its call
 	colOtherIDs   // these trace ids
+	colOriginFrom // distance from the span id
 )
 
 // A reference to another half of the trace: none, an id of its own, or the distance to the half that has the id.
@@ -149,11 +151,25 @@ func (w *idsWriter) encode() []byte {
 	w.halfInts(colSpan, func(h *span.Half) int64 { return int64(h.Span) })
 	w.refs(colParentRef, func(h *span.Half) id.Span { return h.Parent })
 	w.refs(colTwinRef, func(h *span.Half) id.Span { return h.Twin })
-	w.halfInts(colOrigin, func(h *span.Half) int64 { return int64(h.Origin - uint64(h.Span)) })
+	if w.shortOrigins() {
+		w.halfInts(colOrigin, func(h *span.Half) int64 { return int64(h.Origin) })
+	} else {
+		w.halfInts(colOriginFrom, func(h *span.Half) int64 { return int64(h.Origin - uint64(h.Span)) })
+	}
 	w.halfTexts(colTraceText, func(h *span.Half) string { return h.TraceText })
 	w.halfTexts(colDotted, func(h *span.Half) string { return h.Dotted })
 	w.others()
 	return w.w.Append(nil)
+}
+
+// shortOrigins says that origins take fewer bits than their distances from the span ids.
+func (w *idsWriter) shortOrigins() bool {
+	var plain, distance int
+	for _, h := range w.halves {
+		plain += bits.Len64(h.Origin)
+		distance += bits.Len64(h.Origin - uint64(h.Span))
+	}
+	return plain < distance
 }
 
 func (w *idsWriter) callInts(col int, value func(*row) int64) {
@@ -313,6 +329,11 @@ func openIDs(c *column.Codec, b []byte) (*ids, error) {
 		d.halves[t+1] = halves
 	}
 	d.span, d.origin = intsOf(colSpan, halves), intsOf(colOrigin, halves)
+	if g.Has(colOriginFrom) {
+		for i, v := range intsOf(colOriginFrom, halves) {
+			d.origin[i] = v + d.span[i]
+		}
+	}
 	d.parent, d.twin = intsOf(colParentRef, halves), intsOf(colTwinRef, halves)
 	if err != nil {
 		return nil, err
@@ -390,7 +411,7 @@ func (d *ids) fill(c *span.Call, trace, call int, a *arena) bool {
 		}
 		h.Trace = d.trace(trace, at)
 		h.Span = id.Span(d.span[at])
-		h.Origin = uint64(d.origin[at]) + uint64(d.span[at])
+		h.Origin = uint64(d.origin[at])
 		h.Parent = d.ref(d.parent, d.parents, trace, at)
 		h.Twin = d.ref(d.twin, d.twins, trace, at)
 		h.TraceText = a.string(d.text.At(at))
@@ -435,5 +456,5 @@ func (d *ids) ref(refs, own []int64, trace, at int) id.Span {
 // position is PositionOf a call whose Time is at.
 func (d *ids) position(at int64, trace, call int) Position {
 	h := d.half(trace, call)
-	return Position{at, d.trace(trace, h), id.Span(d.span[h]), uint64(d.origin[h]) + uint64(d.span[h])}
+	return Position{at, d.trace(trace, h), id.Span(d.span[h]), uint64(d.origin[h])}
 }

@@ -292,7 +292,7 @@ func (p *payloadColumns) encode(w *column.Writer, side int) {
 	}
 	b = binary.AppendUvarint(b, uint64(len(p.shapes)))
 	w.Bytes(colShapeDefs+side, append(b, p.defs...))
-	w.Ints(colShapes+side, p.rows)
+	w.Index(colShapes+side, p.rows)
 	for i, f := range p.fields {
 		switch {
 		case f.kind == attrEmpty:

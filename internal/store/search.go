@@ -378,6 +378,13 @@ func (s *search) openBlock(ctx context.Context, r *rangeInfo, number int) error 
 
 // Rollups implements Reader.
 func (s *Store) Rollups(ctx context.Context, from, to int64, yield func(*span.Rollup) bool) error {
+	return s.RollupsWithout(ctx, from, to, nil, yield)
+}
+
+// RollupsWithout is Rollups that leaves out the ranges of without: who has read them elsewhere before does not count them
+// twice when they become visible here meanwhile.
+func (s *Store) RollupsWithout(ctx context.Context, from, to int64, without map[RangeID]bool,
+	yield func(*span.Rollup) bool) error {
 	if err := s.begin(); err != nil {
 		return err
 	}
@@ -386,6 +393,9 @@ func (s *Store) Rollups(ctx context.Context, from, to int64, yield func(*span.Ro
 	defer releaseAll(volumes)
 	for _, v := range volumes {
 		for _, r := range v.ranges {
+			if without[r.id] {
+				continue
+			}
 			for i, c := range r.rollups {
 				if c.greatest < from || c.least >= to {
 					continue

@@ -66,6 +66,15 @@ func (w *Writer) appendInts(dst []byte, v []int64) []byte {
 	return w.planes(dst, v, func(i int) uint64 { return uint64(v[i]) - uint64(least) })
 }
 
+// appendIndex writes numbers of a dictionary, from 0 on: in a form of which one can be read without the others.
+func (w *Writer) appendIndex(dst []byte, v []int64) []byte {
+	if least := slices.Min(v); least == slices.Max(v) {
+		return binary.AppendVarint(append(dst, intsConst), least)
+	}
+	dst = binary.AppendVarint(append(dst, intsPlane), 0)
+	return w.planes(dst, v, func(i int) uint64 { return uint64(v[i]) })
+}
+
 // distinct gives the sorted different values of v, or nil if there are more than limit.
 func distinct(v []int64, limit int) []int64 {
 	var values []int64
@@ -251,8 +260,8 @@ func (v *Ints) within(limit int64) bool {
 			return v.base >= 0 && v.base < limit && int64(slices.Max(v.planes[0])) < limit-v.base
 		}
 	}
-	for _, x := range v.All(nil) {
-		if x < 0 || x >= limit {
+	for i := range v.n {
+		if x := v.At(i); x < 0 || x >= limit {
 			return false
 		}
 	}
@@ -312,4 +321,14 @@ func (r *reader) planes(v *Ints, n int) {
 	for p := range v.width {
 		v.planes[p] = r.plane(n)
 	}
+}
+
+// Index adds a column of integers from 0 on, of which one can be read without the others.
+func (w *Writer) Index(id int, v []int64) {
+	if allZero(v) {
+		return
+	}
+	at := len(w.body)
+	w.body = w.appendIndex(w.body, v)
+	w.dir = append(w.dir, entry{id, len(w.body) - at})
 }

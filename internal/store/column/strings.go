@@ -52,7 +52,7 @@ func (w *Writer) appendStrings(dst []byte, v []string) []byte {
 			return append(dst, v[0]...)
 		}
 		dst = append(dst, textDict)
-		return w.appendInts(w.appendDict(dst, w.dict), w.ints)
+		return w.appendIndex(w.appendDict(dst, w.dict), w.ints)
 	}
 	if out, ok := w.appendPattern(dst, v); ok {
 		return out
@@ -130,7 +130,7 @@ func (w *Writer) appendPattern(dst []byte, v []string) ([]byte, bool) {
 		return dst, false
 	}
 	dst = append(dst, textPattern)
-	dst = w.appendInts(w.appendDict(dst, w.dict), w.ints)
+	dst = w.appendIndex(w.appendDict(dst, w.dict), w.ints)
 	dst = binary.AppendUvarint(dst, uint64(len(w.numbers)))
 	for _, column := range w.numbers {
 		dst = w.appendInts(dst, column)
