@@ -5,6 +5,8 @@ package main
 import (
 	"os"
 
+	_ "time/tzdata" // time zones by name on machines without a database of them
+
 	"github.com/twinspan/twinspan/internal/app"
 )
 

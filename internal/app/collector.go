@@ -177,7 +177,7 @@ func serveGRPC(ctx context.Context, g *grpc.Server, l net.Listener) error {
 
 // answer makes the API available.
 func (p *process) answer(c *collect.Collector, st *store.Store, w *ingest.Writer) {
-	q := query.New([]store.Reader{c, st}, p.cfg.Query.Config, p.log.With("part", "query"))
+	q := query.New([]store.Reader{c, c.Stored()}, p.cfg.Query.Config, p.log.With("part", "query"))
 	m := api.NewMetrics()
 	if err := m.Register(p.registry); err != nil {
 		p.log.Error("cannot register the API's metrics", "error", err)

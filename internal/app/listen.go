@@ -25,9 +25,13 @@ func listen(ctx context.Context, setting, address string) (net.Listener, error) 
 	return nil, fmt.Errorf("%s: listen on %q: %w", setting, address, err)
 }
 
-// server makes an HTTP server that bounds how long clients may take to begin.
+// server makes an HTTP server that bounds how long clients may take to send a request, so that slow ones cannot hold all
+// places.
 func server(h http.Handler) *http.Server {
-	return &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10,
+	}
 }
 
 // serve runs a server until ctx is done and then lets requests that are under way end, for a while.

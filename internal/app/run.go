@@ -139,7 +139,7 @@ func (p *process) startRemote() error {
 
 func (p *process) startAgent(ctx context.Context) error {
 	cfg := p.cfg.Agent
-	if p.role.collect {
+	if p.role.collect && p.cfg.Receivers.Agent.Listen != "" {
 		cfg.Collector = dialable(p.cfg.Receivers.Agent.Listen)
 	}
 	if cfg.StateDir == "" {

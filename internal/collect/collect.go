@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/internal/bus/wal"
+	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/internal/store"
 	"github.com/twinspan/twinspan/internal/wire"
 )
@@ -121,6 +122,7 @@ func (c *Collector) loadStates(ctx context.Context, rec *Recovered) error {
 // replay hands the log's records from an offset on to the partitions, which leave out what their done ranges hold.
 func (c *Collector) replay(ctx context.Context, from int64, rec *Recovered) error {
 	records := 0
+	twice := newReplayed()
 	err := c.log.Read(ctx, from, func(e wal.Entry) error {
 		r, err := wire.UnpackRecord(e.Data)
 		if err != nil {
@@ -136,6 +138,9 @@ func (c *Collector) replay(ctx context.Context, from int64, rec *Recovered) erro
 			rec.Requests = append(rec.Requests, RequestHash{r.RequestHash, e.Received})
 		}
 		records++
+		if twice.seen(&r) {
+			r.Batch = span.Batch{}
+		}
 		c.Hand(e.Offset, e.Received, &r)
 		return nil
 	})
@@ -146,6 +151,31 @@ func (c *Collector) replay(ctx context.Context, from int64, rec *Recovered) erro
 		c.logger.Info("replayed the log", "records", records, "from", from)
 	}
 	return nil
+}
+
+// replayed recognises requests that are twice in the log: after an I/O error of the log a request was refused and sent
+// again, but its first copy was there after all.
+type replayed struct {
+	progress map[string]int64
+	requests map[uint64]bool
+}
+
+func newReplayed() *replayed {
+	return &replayed{progress: make(map[string]int64), requests: make(map[uint64]bool)}
+}
+
+func (d *replayed) seen(r *wire.Record) bool {
+	again := len(r.Progress) > 0 || r.RequestHash != 0
+	if r.RequestHash != 0 {
+		again = again && d.requests[r.RequestHash]
+		d.requests[r.RequestHash] = true
+	}
+	for _, p := range r.Progress {
+		to, known := d.progress[p.File]
+		again = again && known && p.To <= to
+		d.progress[p.File] = max(to, p.To)
+	}
+	return again
 }
 
 // Hand takes a durable record; see ingest.Hand. It blocks while partitions are behind.

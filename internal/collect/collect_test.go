@@ -125,7 +125,7 @@ func (b *bench) trace(t id.Trace) map[uint64]int {
 func (b *bench) edges() map[string]uint64 {
 	b.t.Helper()
 	sums := make(map[string]uint64)
-	for _, r := range []store.Reader{b.c, b.store} {
+	for _, r := range []store.Reader{b.c, b.c.Stored()} {
 		err := r.Rollups(context.Background(), 0, 1<<40, func(row *span.Rollup) bool {
 			sums[row.Caller+">"+row.Callee] += row.Calls
 			return true
@@ -261,6 +261,26 @@ func TestRecoveryKnowsRequestsAndProgress(t *testing.T) {
 	}
 }
 
+func TestARequestThatIsTwiceInTheLogCountsOnce(t *testing.T) {
+	b := newBench(t, slowConfig())
+	stats := span.Batch{Stats: []span.Stat{{App: "a", Kind: span.KindServer, Count: 5, Begin: 90e9}}}
+	for _, rec := range []wire.Record{
+		{Progress: []wire.Progress{{File: "h/f", To: 10}}, Batch: stats},
+		{Progress: []wire.Progress{{File: "h/f", To: 10}}, Batch: stats},
+		{Progress: []wire.Progress{{File: "h/f", To: 20}}, Batch: stats},
+		{RequestHash: 7, Batch: stats}, {RequestHash: 7, Batch: stats},
+	} {
+		if _, err := b.log.Append(context.Background(), wal.Record{Received: b.now, Data: b.enc.PackRecord(nil, &rec)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.restart()
+	b.settled()
+	if got := fmt.Sprint(b.edges()); got != "map[>a:15]" {
+		t.Errorf("edges %v", got)
+	}
+}
+
 // Whatever order halves come in, and whenever ranges are cut or the process ends, every half is found once and every
 // edge has the count of a run without any of that.
 func TestCrashesLoseAndDoubleNothing(t *testing.T) {
@@ -299,6 +319,35 @@ func TestCrashesLoseAndDoubleNothing(t *testing.T) {
 					t.Fatalf("seed %d: trace %d has %v", seed, n, got)
 				}
 			}
+		}
+	}
+}
+
+// A range counts once at every moment while it moves from memory into the store.
+func TestCountsAreExactWhileARangeMoves(t *testing.T) {
+	b := newBench(t, slowConfig())
+	for n := range byte(200) {
+		h := rpc(n+1, span.KindClient, "a", 1, 0)
+		h.Type, h.Peer = span.TypeDB, "mysql:x"
+		b.halves(h)
+		b.settled()
+		cut := make(chan error, 1)
+		go func() { cut <- b.c.Cut(context.Background()) }()
+		for moving := true; moving; {
+			select {
+			case err := <-cut:
+				if err != nil {
+					t.Fatal(err)
+				}
+				moving = false
+			default:
+			}
+			if got := b.edges()["a>mysql:x"]; got != uint64(n)+1 {
+				t.Fatalf("%d calls counted, want %d", got, n+1)
+			}
+		}
+		if n > 20 && testing.Short() {
+			break
 		}
 	}
 }

@@ -77,21 +77,25 @@ func (p *partition) search(q *store.Query, found []span.Call) []span.Call {
 	return found
 }
 
-// Rollups implements store.Reader for what is in memory.
-func (c *Collector) Rollups(_ context.Context, from, to int64, yield func(*span.Rollup) bool) error {
+// Rollups gives the rows of memory and store together, because a range moves from one to the other at any moment and its
+// rows have no identity by which a reader of both could recognise them: memory is read first, and then the store without
+// the ranges that were there. So each range counts exactly once.
+func (c *Collector) Rollups(ctx context.Context, from, to int64, yield func(*span.Rollup) bool) error {
+	inMemory := make(map[store.RangeID]bool)
 	for _, p := range c.parts {
-		if !p.rollups(from, to, yield) {
-			break
+		if !p.rollups(from, to, inMemory, yield) {
+			return nil
 		}
 	}
-	return nil
+	return c.store.RollupsWithout(ctx, from, to, inMemory, yield)
 }
 
-func (p *partition) rollups(from, to int64, yield func(*span.Rollup) bool) (more bool) {
+func (p *partition) rollups(from, to int64, seen map[store.RangeID]bool, yield func(*span.Rollup) bool) (more bool) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	more = true
 	for _, r := range p.ranges() {
+		seen[r.id()] = true
 		r.count.Each(func(row *span.Rollup) bool {
 			if row.Minute >= from && row.Minute < to {
 				more = yield(row)
@@ -101,6 +105,14 @@ func (p *partition) rollups(from, to int64, yield func(*span.Rollup) bool) (more
 	}
 	return more
 }
+
+// Stored is the store as it is read beside the Collector, which gives the roll-ups of both.
+func (c *Collector) Stored() store.Reader { return stored{c.store} }
+
+type stored struct{ *store.Store }
+
+// Rollups gives nothing: see Collector.Rollups.
+func (stored) Rollups(context.Context, int64, int64, func(*span.Rollup) bool) error { return nil }
 
 // Open counts what is in memory: calls of ranges that are not in the store yet, and halves that wait.
 func (c *Collector) Open() (calls, waiting int) {
