@@ -1,0 +1,346 @@
+package pebble
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/twinspan/twinspan/internal/span"
+	"github.com/twinspan/twinspan/internal/store"
+	"github.com/twinspan/twinspan/internal/store/storetest"
+)
+
+var ctx = context.Background()
+
+const day = int64(24 * time.Hour)
+
+// rangeOf makes the n-th range of the tests: always the same for one n.
+func rangeOf(n int64) *store.Range {
+	g := storetest.NewGen(uint64(n))
+	return &store.Range{ID: store.RangeID{From: n}, To: n + 1, Received: storetest.Day, Calls: g.Calls(300),
+		Rollups: g.Rollups(20), State: fmt.Appendf(nil, "state %d", n)}
+}
+
+func TestInUse(t *testing.T) {
+	cfg := testConfig(t.TempDir())
+	s := openStore(t, cfg)
+	defer s.Close()
+	_, err := Open(cfg, slog.New(slog.DiscardHandler))
+	if !errors.Is(err, store.ErrInUse) || !strings.Contains(err.Error(), fmt.Sprintf("process %d on", os.Getpid())) {
+		t.Errorf("a second opening gave %v, want who uses it", err)
+	}
+}
+
+func TestConfig(t *testing.T) {
+	for name, set := range map[string]func(*Config){
+		"retention_days": func(c *Config) { c.RetentionDays = 0 },
+		"max_bytes":      func(c *Config) { c.MaxBytes = 1000 },
+		"memory_bytes":   func(c *Config) { c.MemoryBytes = -1 },
+		"reserve_bytes":  func(c *Config) { c.ReserveBytes = -1 },
+	} {
+		cfg := DefaultConfig()
+		if err := cfg.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		set(&cfg)
+		if err := cfg.Validate(); err == nil || !strings.HasPrefix(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// count is the number of calls that a search finds.
+func count(t testing.TB, s *store.Store) int {
+	t.Helper()
+	return len(storetest.Search(t, s, &store.Query{From: math.MinInt64}, 1<<30))
+}
+
+// checkRange says whether a range is there, and fails if it is there in part.
+func checkRange(t *testing.T, s *store.Store, r *store.Range) (there bool) {
+	t.Helper()
+	found := 0
+	for i := range r.Calls {
+		want := storetest.Describe(&r.Calls[i], false)
+		calls, _, err := s.Trace(ctx, r.Calls[i].Trace(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for j := range calls {
+			if storetest.Describe(&calls[j], false) == want {
+				found++
+				break
+			}
+		}
+	}
+	if found != 0 && found != len(r.Calls) {
+		t.Fatalf("range %s: %d of %d calls are there", r.ID, found, len(r.Calls))
+	}
+	return found > 0
+}
+
+// TestKill kills a process while it writes ranges, again and again. What it reported as written has to be there, and of
+// the rest each range as a whole or not at all.
+func TestKill(t *testing.T) {
+	if dir := os.Getenv("TWINSPAN_STORE_KILL"); dir != "" {
+		writeUntilKilled(t, dir)
+		return
+	}
+	dir := t.TempDir()
+	var next int64
+	for round := range 4 {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestKill$")
+		cmd.Env = append(os.Environ(), "TWINSPAN_STORE_KILL="+dir)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		reported := next
+		lines := bufio.NewScanner(out)
+		for lines.Scan() {
+			var n int64
+			if _, err := fmt.Sscanf(lines.Text(), "written %d", &n); err == nil {
+				reported = n + 1
+			}
+			if reported >= next+int64(2+round) {
+				break
+			}
+		}
+		_ = cmd.Process.Signal(syscall.SIGKILL)
+		_ = cmd.Wait()
+		if reported < next+int64(2+round) {
+			t.Fatalf("the writing process ended by itself after range %d", reported)
+		}
+		s := openStore(t, testConfig(dir))
+		last, err := s.LastDone(ctx)
+		if err != nil || last[0] < reported {
+			t.Fatalf("last done is %v, %v, but range %d was reported as written", last, err, reported-1)
+		}
+		for n := range last[0] + 2 {
+			if there := checkRange(t, s, rangeOf(n)); there != (n < last[0]) {
+				t.Fatalf("range %d is there: %v, last done is %d", n, there, last[0])
+			}
+		}
+		if n := count(t, s); n != int(last[0])*300 {
+			t.Fatalf("%d calls in %d ranges of 300", n, last[0])
+		}
+		next = last[0]
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func writeUntilKilled(t *testing.T, dir string) {
+	s := openStore(t, testConfig(dir))
+	last, err := s.LastDone(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := last[0]; n < 100_000; n++ {
+		if err := s.WriteRange(ctx, rangeOf(n)); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println("written", n)
+	}
+}
+
+// fullFS is a file system whose disk can be full.
+type fullFS struct {
+	vfs.FS
+	free atomic.Int64 // of writing, in bytes; below 0 it is full
+	used atomic.Int64
+}
+
+func (f *fullFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	file, err := f.FS.Create(name, c)
+	if err != nil || filepath.Ext(name) != ".sst" {
+		return file, err
+	}
+	return &fullFile{file, f}, nil
+}
+
+func (f *fullFS) GetDiskUsage(string) (vfs.DiskUsage, error) {
+	return vfs.DiskUsage{AvailBytes: 1 << 40, TotalBytes: 1 << 40}, nil
+}
+
+func (f *fullFS) RemoveAll(name string) error {
+	if strings.HasSuffix(name, droppedSuffix) {
+		f.free.Store(1 << 40) // dropping a day makes room
+	}
+	return f.FS.RemoveAll(name)
+}
+
+type fullFile struct {
+	vfs.File
+	fs *fullFS
+}
+
+func (f *fullFile) Write(b []byte) (int, error) {
+	if f.fs.free.Add(-int64(len(b))) < 0 {
+		return 0, &os.PathError{Op: "write", Path: "test", Err: syscall.ENOSPC}
+	}
+	return f.File.Write(b)
+}
+
+func TestDiskFull(t *testing.T) {
+	fs := &fullFS{FS: vfs.NewMem()}
+	cfg := testConfig("store")
+	cfg.FS = fs
+	fs.free.Store(1 << 40)
+	s := openStore(t, cfg)
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	write := func(n, received int64) error {
+		r := rangeOf(n)
+		r.Received = received
+		return s.WriteRange(ctx, r)
+	}
+	if err := write(0, storetest.Day); err != nil {
+		t.Fatal(err)
+	}
+	// With one day there is nothing to drop, wherever in the tables the disk ends.
+	for _, free := range []int64{0, 1000, 20_000} {
+		fs.free.Store(free)
+		if err := write(1, storetest.Day); !errors.Is(err, store.ErrNoSpace) {
+			t.Fatalf("with %d bytes free: %v, want no space", free, err)
+		}
+		if n := count(t, s); n != 300 {
+			t.Fatalf("%d calls are visible", n)
+		}
+	}
+	if names, err := fs.List(fs.PathJoin("store", incoming)); err != nil || len(names) > 0 {
+		t.Errorf("left behind: %v, %v", names, err)
+	}
+	fs.free.Store(1 << 40)
+	if err := write(1, storetest.Day+day); err != nil {
+		t.Fatalf("writing again once there is room: %v", err)
+	}
+	if n := count(t, s); n != 600 {
+		t.Fatalf("%d calls are visible", n)
+	}
+	// With two days the older one makes room.
+	fs.free.Store(1000)
+	if err := write(2, storetest.Day+day); err != nil {
+		t.Fatal(err)
+	}
+	if checkRange(t, s, rangeOf(0)) || !checkRange(t, s, rangeOf(1)) || !checkRange(t, s, rangeOf(2)) {
+		t.Error("the oldest day was to be dropped, and no other")
+	}
+}
+
+func TestReserve(t *testing.T) {
+	cfg := testConfig(t.TempDir())
+	cfg.ReserveBytes = 1 << 60
+	s := openStore(t, cfg)
+	defer s.Close()
+	err := s.WriteRange(ctx, rangeOf(0))
+	if !errors.Is(err, store.ErrNoSpace) || !strings.Contains(err.Error(), "reserve_bytes") {
+		t.Errorf("%v, want what is missing and what to do", err)
+	}
+}
+
+func TestExpireBySize(t *testing.T) {
+	cfg := testConfig(t.TempDir())
+	cfg.MaxBytes = 1 << 20
+	s := openStore(t, cfg)
+	defer s.Close()
+	n := int64(0)
+	for ; s.Stats().Bytes < cfg.MaxBytes; n++ {
+		if err := s.WriteRange(ctx, rangeOf(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dropped, err := s.Expire(ctx, time.Unix(0, storetest.Day))
+	if err != nil || len(dropped) != 1 {
+		t.Fatalf("dropped %v, %v", dropped, err)
+	}
+	st := s.Stats()
+	if st.Bytes > cfg.MaxBytes || st.Bytes < cfg.MaxBytes*3/4 {
+		t.Errorf("%d bytes are kept of %d", st.Bytes, cfg.MaxBytes)
+	}
+	if checkRange(t, s, rangeOf(0)) || !checkRange(t, s, rangeOf(n-1)) {
+		t.Error("the oldest ranges were to go, the newest to stay")
+	}
+	if names, _ := filepath.Glob(filepath.Join(cfg.Dir, "2026-03-01.*")); len(names) < 10 {
+		t.Errorf("a day was to be split into about 20 directories, there are %d", len(names))
+	}
+}
+
+// TestDropWhileReading drops a day in the middle of a search, which goes on to its end.
+func TestDropWhileReading(t *testing.T) {
+	cfg := testConfig(t.TempDir())
+	s := openStore(t, cfg)
+	defer s.Close()
+	for n := range int64(4) {
+		r := rangeOf(n)
+		r.Received += n / 3 * 50 * day
+		if err := s.WriteRange(ctx, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found := 0
+	err := s.Search(ctx, &store.Query{From: math.MinInt64}, func(span.Call) bool {
+		if found++; found == 1 {
+			if dropped, err := s.Expire(ctx, time.Unix(0, storetest.Day+50*day)); err != nil || len(dropped) != 1 {
+				t.Errorf("dropped %v, %v", dropped, err)
+			}
+		}
+		return true
+	})
+	if err != nil || found != 1200 {
+		t.Errorf("found %d calls, %v", found, err)
+	}
+	if n := count(t, s); n != 300 {
+		t.Errorf("%d calls are left", n)
+	}
+	if names, _ := filepath.Glob(filepath.Join(cfg.Dir, "2026-03-01*")); len(names) > 0 {
+		t.Errorf("left on disk: %v", names)
+	}
+}
+
+// TestLeftovers opens a directory in which a process ended in the middle of things.
+func TestLeftovers(t *testing.T) {
+	cfg := testConfig(t.TempDir())
+	s := openStore(t, cfg)
+	if err := s.WriteRange(ctx, rangeOf(0)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{incoming + "/7.sst", "2026-02-01.0001" + droppedSuffix + "/x.sst", "notes.txt"} {
+		path := filepath.Join(cfg.Dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o750), os.WriteFile(path, []byte("half"), 0o640)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s = openStore(t, cfg)
+	defer s.Close()
+	if !checkRange(t, s, rangeOf(0)) {
+		t.Error("the range is lost")
+	}
+	for name, want := range map[string]bool{incoming + "/7.sst": false, "2026-02-01.0001" + droppedSuffix: false, "notes.txt": true} {
+		if _, err := os.Stat(filepath.Join(cfg.Dir, name)); (err == nil) != want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
