@@ -133,7 +133,7 @@ function AppRows({ app: a, open, most, seconds, range }: { app: App; open: boole
         <td class="r wide"><Percentile ns={a.p50Nano} aligned /></td>
         <td class="r"><Percentile ns={a.p99Nano} aligned /></td>
         <td class="r wide row-links">
-          <a href={searchHref({ callee: a.name }, range)}>{t('topo.searchCalls')}</a>
+          <a href={searchHref({ callee: a.name }, range)}>{t('apps.search')}</a>
           <a href={href('/topology', frame)}>{t('apps.topology')}</a>
         </td>
       </tr>

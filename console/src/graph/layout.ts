@@ -44,7 +44,8 @@ export interface Layout {
   height: number
 }
 
-export const nodeHeight = 44
+/** Large graphs are drawn without the second line, so that names stay legible when all of it is in view. */
+export const compactFrom = 36
 const most = 240
 
 /** With more edges than this, only the chosen ones carry a label. */
@@ -97,10 +98,11 @@ export function flow(points: Point[], direction: 'LR' | 'TB'): string {
 export function layOut(nodes: GraphNode[], edges: GraphEdge[], direction: 'LR' | 'TB', measure: (label: string, sub: string) => number): Layout {
   const g = new Graph({ multigraph: true })
   const labelled = edges.length <= mostLabels
-  g.setGraph({ rankdir: direction, nodesep: 24, ranksep: direction === 'LR' ? (labelled ? 44 : 80) : labelled ? 28 : 56, edgesep: 14, marginx: 16, marginy: 16 })
+  const compact = nodes.length >= compactFrom
+  g.setGraph({ rankdir: direction, nodesep: compact ? 8 : 24, ranksep: direction === 'LR' ? (labelled ? 44 : 72) : labelled ? 28 : 56, edgesep: compact ? 6 : 14, marginx: 16, marginy: 16 })
   g.setDefaultEdgeLabel(() => ({}))
   const known = new Set(nodes.map((n) => n.id))
-  for (const n of nodes) g.setNode(n.id, { width: Math.min(measure(n.label, n.sub) + (n.kind === 'app' ? 28 : 56), most), height: nodeHeight })
+  for (const n of nodes) g.setNode(n.id, { width: Math.min(measure(n.label, compact ? '' : n.sub) + (n.kind === 'app' ? 28 : 56), most), height: compact ? 26 : 44 })
   const drawn = edges.filter((e) => known.has(e.from) && known.has(e.to))
   // Heavy edges are kept short and straight.
   const mostCalls = drawn.reduce((m, e) => Math.max(m, e.calls), 1)
@@ -152,7 +154,7 @@ export function layOut(nodes: GraphNode[], edges: GraphEdge[], direction: 'LR' |
     const [id, side] = key.split(/\n(?=\w+$)/)
     const n = placed.get(id) as PlacedNode
     const sign = side === 'after' ? 1 : -1
-    const room = (direction === 'LR' ? n.height - 14 : Math.min(n.width - 28, 120)) * (n.kind === 'app' ? 1 : 0.6)
+    const room = (direction === 'LR' ? n.height - 12 : Math.min(n.width - 28, 120)) * (n.kind === 'app' ? 1 : 0.6)
     list.sort((p, q) => p.toward - q.toward)
     list.forEach((p, i) => {
       const offset = list.length === 1 ? 0 : (i / (list.length - 1) - 0.5) * Math.min(room, (list.length - 1) * 12)

@@ -2,7 +2,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { useText } from '../i18n'
 import { Icon, iconPath } from '../ui/icon'
 import { narrow, useMedia, useSize } from '../ui/size'
-import { layOut, mostLabels, type GraphEdge, type GraphNode } from './layout'
+import { compactFrom, layOut, mostLabels, type GraphEdge, type GraphNode } from './layout'
 
 interface Props {
   nodes: GraphNode[]
@@ -57,7 +57,7 @@ export function GraphView({ nodes, edges, chosen, found, marked, onChoose }: Pro
     if (!size.width || !frame.width) return { x: 0, y: 0, k: 1 }
     const k = Math.min(1.15, (size.width - 16) / frame.width, (size.height - 16) / frame.height)
     // Below this nothing can be read: better the beginning of the graph at a readable size.
-    const readable = Math.max(k, isNarrow ? 0.5 : 0.35)
+    const readable = Math.max(k, 0.5)
     const x = frame.width * readable <= size.width ? (size.width - frame.width * readable) / 2 : isNarrow ? (size.width - frame.width * readable) / 2 : 0
     const y = frame.height * readable <= size.height ? (size.height - frame.height * readable) / 2 : isNarrow ? 0 : (size.height - frame.height * readable) / 2
     return { x, y, k: readable }
@@ -168,6 +168,7 @@ export function GraphView({ nodes, edges, chosen, found, marked, onChoose }: Pro
   const dimNode = (id: string) => (found ? !found.has(id) : near ? !near.has(id) : chosenEdge ? id !== chosenEdge.from && id !== chosenEdge.to : false)
   const onEdge = (e: GraphEdge) => e.id === chosen || marked?.has(e.id) || (near !== null && (e.from === chosen || e.to === chosen))
   const dimEdge = (e: GraphEdge) => (found ? true : (near !== null || chosenEdge !== undefined) && !onEdge(e))
+  const compact = nodes.length >= compactFrom
   const showLabels = edges.length <= mostLabels && cam.k > 0.55
 
   return (
@@ -230,12 +231,12 @@ export function GraphView({ nodes, edges, chosen, found, marked, onChoose }: Pro
                 onKeyDown={onKey(n.id)}
                 onFocus={(e) => e.currentTarget.matches(':focus-visible') && bring(n.id)}
               >
-                <rect class="node-box" width={width} height={height} rx={n.kind === 'app' ? 5 : 22} />
+                <rect class="node-box" width={width} height={height} rx={n.kind === 'app' ? 5 : height / 2} />
                 {n.errorShare > 0 && <rect class="node-errors" x={n.kind === 'app' ? 5 : 22} y={height - 3} height="3" width={Math.max(2, (width - (n.kind === 'app' ? 10 : 44)) * Math.min(1, n.errorShare))} />}
-                {n.kind !== 'app' && <path class="node-icon" d={iconPath(n.kind)} transform="translate(12,14)" />}
-                <text class="node-label" x={n.kind === 'app' ? 12 : 34} y={n.sub ? 18 : 27}>{clipText(n.label, width - (n.kind === 'app' ? 20 : 48))}</text>
-                <text class="node-sub" x={n.kind === 'app' ? 12 : 34} y="34">{n.sub}</text>
-                <title>{n.label}</title>
+                {n.kind !== 'app' && <path class="node-icon" d={iconPath(n.kind)} transform={`translate(12,${height / 2 - 8})`} />}
+                <text class="node-label" x={n.kind === 'app' ? 12 : 34} y={compact ? 18 : n.sub ? 18 : 27}>{clipText(n.label, width - (n.kind === 'app' ? 20 : 48))}</text>
+                {!compact && <text class="node-sub" x={n.kind === 'app' ? 12 : 34} y="34">{n.sub}</text>}
+                <title>{`${n.label}\n${n.sub}`}</title>
               </g>
             )
           })}
@@ -263,8 +264,8 @@ export function GraphView({ nodes, edges, chosen, found, marked, onChoose }: Pro
   )
 }
 
-/** How red an edge is, in per cent: visible from the first error, full at a fifth. */
-export const errorMix = (share: number): number => (share <= 0 ? 0 : Math.min(100, 12 + Math.sqrt(Math.min(share, 0.2) / 0.2) * 88))
+/** How red an edge is, in per cent: a hint from the first error, half at 6 %, full at a fifth of the calls. */
+export const errorMix = (share: number): number => (share <= 0 ? 0 : 4 + 96 * (Math.min(share, 0.2) / 0.2) ** 0.65)
 
 function clipText(text: string, width: number): string {
   if (measure(text, '') <= width + 4) return text

@@ -261,6 +261,7 @@ export const en = {
   'apps.stats': 'from stat logs',
   'apps.calls': 'from calls',
   'apps.topology': 'Topology',
+  'apps.search': 'Calls',
 
   'state.loading': 'Loading',
   'error.title': 'That did not work',

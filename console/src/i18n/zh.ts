@@ -263,6 +263,7 @@ export const zh: Record<Key, string> = {
   'apps.stats': '来自统计日志',
   'apps.calls': '来自调用',
   'apps.topology': '拓扑',
+  'apps.search': '调用',
 
   'state.loading': '加载中',
   'error.title': '未能完成',

@@ -11,7 +11,7 @@ export const callHref = (c: Call) => `/trace/${encodeURIComponent(c.traceId || c
 
 /** The result code as the two sides told it; where they differ, both. */
 export function codeText(c: Call): string {
-  if (c.sides === 'both' && c.serverResultCode && c.serverResultCode !== c.resultCode) return `${c.resultCode || '–'} | ${c.serverResultCode}`
+  if (c.sides === 'both' && c.serverResultCode && c.resultCode && c.serverResultCode !== c.resultCode) return `${c.resultCode} | ${c.serverResultCode}`
   return c.resultCode || c.serverResultCode
 }
 
@@ -24,7 +24,8 @@ export function TwinBar({ call, scale }: { call: Call; scale: number }) {
   const server = call.serverDurationNano
   const inner = server !== null && call.sides === 'both' && call.type !== 'mq' ? Math.min(100, (server / Math.max(call.durationNano, 1)) * 100) : null
   const twinless = call.type === 'db' || call.type === 'cache' || call.sides === 'internal'
-  const kind = call.sides === 'server' ? ' only-server' : call.sides === 'client' && !twinless ? ' only-client' : twinless ? ' leaf' : ''
+  // Who calls from outside reports no client side: nothing is missing then.
+  const kind = call.sides === 'server' ? (call.caller ? ' only-server' : ' from-outside') : call.sides === 'client' && !twinless ? ' only-client' : twinless ? ' leaf' : ''
   return (
     <span class={`twin${kind}${call.error ? ' err' : ''}`} style={{ width: `max(3px, ${part(call.durationNano)}%)` }}>
       {inner !== null && <span class="inner" style={{ left: `${(100 - inner) / 2}%`, width: `${inner}%` }} />}
@@ -58,7 +59,8 @@ export function Results({ calls, stale }: { calls: Call[]; stale: boolean }) {
               {clock(ms)}
             </span>
             <span role="cell" class="r-route cut" title={`${c.callerAddress || '–'} → ${c.calleeAddress || '–'}`}>
-              <AppName name={c.caller} /> <span class="arrow">→</span> <b><AppName name={c.callee} /></b>
+              {c.sides !== 'internal' && <><AppName name={c.caller} /> <span class="arrow">→</span> </>}
+              <b><AppName name={c.callee || c.caller} /></b>
             </span>
             <span role="cell" class="r-op">
               <TypeLabel type={c.type} />

@@ -5,7 +5,7 @@ import { goDuration } from '../format/duration'
 /**
  * Points for the scatter. Lists come newest first, so on a busy system the first page covers only the last seconds;
  * the picture needs points over the whole range. If one page doesn't hold all, a few calls of each of many slices of
- * the range are fetched, then the failed ones and the slowest: those are what a person looks for.
+ * the range are fetched, then failed ones and the slowest, spread likewise: those are what a person looks for.
  */
 export interface Sample {
   calls: Call[]
@@ -33,38 +33,42 @@ export function upperDuration(calls: Call[], share: number): number {
 }
 
 const firstPage = 500
-const slices = 40
-const perSlice = 24
-const perKind = 300
 const atOnce = 6
 
 type LoadCalls = (q: Query, signal: AbortSignal) => Promise<CallPage>
 
-export async function loadSample(
-  query: Query,
-  range: { from: number; to: number },
-  load: LoadCalls,
-  signal: AbortSignal,
-): Promise<Sample> {
-  const first = await load({ ...query, limit: firstPage }, signal)
-  if (!first.next) return { calls: first.calls, complete: true }
+interface Window {
+  from: number
+  to: number
+}
 
-  // The first page is left out of the picture: it would make the newest seconds look busier than the rest.
+/** Calls spread over the range: of each of `n` slices the newest `per`. */
+async function spread(query: Query, range: Window, n: number, per: number, load: LoadCalls, signal: AbortSignal): Promise<Call[]> {
   const pages: Call[][] = []
-  const cuts = slicesOf(range.from, range.to, slices)
+  const cuts = slicesOf(range.from, range.to, n).filter((c) => c.to > c.from)
   const next = async (): Promise<void> => {
     for (let cut = cuts.pop(); cut; cut = cuts.pop()) {
-      const page = await load({ ...query, from: cut.from, to: cut.to, limit: perSlice }, signal)
-      pages.push(page.calls)
+      pages.push((await load({ ...query, from: cut.from, to: cut.to, limit: per }, signal)).calls)
     }
   }
   await Promise.all(Array.from({ length: atOnce }, next))
-  const even = merge(pages)
+  return merge(pages)
+}
 
-  const bounds = { ...query, limit: perKind }
-  if (!query.error) pages.push((await load({ ...bounds, error: 'true' }, signal)).calls)
-  // A bound by which the caller already narrowed is kept; the slowest within it are asked for.
+/** All that match if they are few, else a spread of them. */
+async function someOf(query: Query, range: Window, load: LoadCalls, signal: AbortSignal): Promise<Call[]> {
+  const page = await load({ ...query, limit: 200 }, signal)
+  return page.next ? spread(query, range, 10, 20, load, signal) : page.calls
+}
+
+export async function loadSample(query: Query, range: Window, load: LoadCalls, signal: AbortSignal): Promise<Sample> {
+  const first = await load({ ...query, limit: firstPage }, signal)
+  if (!first.next) return { calls: first.calls, complete: true }
+  // That page itself is left out of the picture: it would make the newest seconds look busier than the rest.
+  const even = await spread(query, range, 60, 12, load, signal)
+  const pages = [even]
+  if (!query.error) pages.push(await someOf({ ...query, error: 'true' }, range, load, signal))
   const slow = upperDuration(even, 0.01)
-  if (slow > 0) pages.push((await load({ ...bounds, minDuration: goDuration(slow) }, signal)).calls)
+  if (slow > 0) pages.push(await someOf({ ...query, minDuration: goDuration(slow) }, range, load, signal))
   return { calls: merge(pages), complete: false }
 }

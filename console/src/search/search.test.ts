@@ -56,7 +56,7 @@ describe('the sample', () => {
     expect(s.calls).toHaveLength(300)
   })
 
-  it('covers the whole range, all failed ones and the slowest', async () => {
+  it('covers the whole range, failed ones and the slowest', async () => {
     asked.length = 0
     const s = await loadSample({ from: 0, to: 10_000 }, { from: 0, to: 10_000 }, server, new AbortController().signal)
     expect(s.complete).toBe(false)
@@ -66,7 +66,7 @@ describe('the sample', () => {
     expect(s.calls.filter((c) => c.error)).toHaveLength(100)
     expect(s.calls.some((c) => c.durationNano === 9e9)).toBe(true)
     expect(new Set(s.calls.map(callKey)).size).toBe(s.calls.length)
-    expect(asked.length).toBeLessThan(50)
+    expect(asked.length).toBeLessThan(100)
   })
 
   it('merges without doubling and finds the upper durations', () => {

@@ -7,6 +7,7 @@ import { dayClock, msOf, nanosSince } from '../format/time'
 import { useText, type Key } from '../i18n'
 import { rememberedNumber } from '../prefs'
 import { update } from '../route'
+import { codeText } from '../search/results'
 import { searchHref } from '../search/state'
 import { absolute } from '../timerange'
 import { CopyButton } from '../ui/copy'
@@ -49,7 +50,7 @@ export function Detail({ model, row }: { model: TraceModel; row: Row }) {
           <AppName name={c.caller} /> <span class="arrow">→</span> <AppName name={c.callee || c.caller} /> <span class="row-op">{c.operation}</span>
         </h2>
         <TypeLabel type={c.type} />
-        {c.error && <span class="badge bad">{c.resultCode || t('call.failed')}</span>}
+        {c.error && <span class="badge bad">{codeText(c) || t('call.failed')}</span>}
         {c.loadTest && <LoadTestBadge />}
         {(c.notes ?? []).map((n) => <span key={n} class="badge">{knownNotes[n] ? t(knownNotes[n]) : n}</span>)}
         <span class="grow" />
@@ -73,6 +74,8 @@ function Twin({ row, clientName, serverName }: { row: Row; clientName: string; s
   const c = row.call
   const gaps = gapsOf(row)
   const twinless = isTwinless(c)
+  // Who calls from outside reports nothing: that isn't missing.
+  const fromOutside = !row.client && c.caller === ''
   const span = Math.max(row.end - row.start, 1)
   const pos = (b: { start: number; end: number }) => ({ left: `${((b.start - row.start) / span) * 100}%`, width: `max(2px, ${((b.end - b.start) / span) * 100}%)` })
   const sum = c.gapNano
@@ -81,7 +84,7 @@ function Twin({ row, clientName, serverName }: { row: Row; clientName: string; s
   return (
     <div class={`twin-view${c.error ? ' err' : ''}`}>
       <div class="twin-lanes">
-        {(row.client || !twinless) && (
+        {(row.client || (!twinless && !fromOutside)) && (
           <>
             <span class="twin-name">{clientName} <b class="num">{row.client ? formatDuration(row.client.end - row.client.start) : ''}</b></span>
             <span class="twin-lane">
@@ -117,7 +120,7 @@ function Twin({ row, clientName, serverName }: { row: Row; clientName: string; s
               : t('detail.negativeGap', { gap: formatDuration(-sum) })}
           </li>
         )}
-        {!gaps && !twinless && <li class="quiet">{t('detail.notReceivedHint')}</li>}
+        {!gaps && !twinless && !fromOutside && <li class="quiet">{t('detail.notReceivedHint')}</li>}
         {shift !== 0 && (
           <li class="quiet">{t('detail.skew', { shift: formatDuration(Math.abs(shift)), direction: shift > 0 ? t('detail.later') : t('detail.earlier') })}</li>
         )}

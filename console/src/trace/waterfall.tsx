@@ -4,6 +4,7 @@ import { formatCount } from '../format/number'
 import { useText } from '../i18n'
 import { rememberedNumber } from '../prefs'
 import { update } from '../route'
+import { codeText } from '../search/results'
 import { Icon } from '../ui/icon'
 import { narrow, useMedia, useSize } from '../ui/size'
 import { TypeLabel } from '../ui/labels'
@@ -258,7 +259,7 @@ function RowView(p: RowProps) {
         </span>
         {p.collapsed && <span class="badge num" title={t('trace.collapsed', { n: row.last - row.index - 1 })}>+{formatCount(row.last - row.index - 1)}</span>}
         <span class="grow" />
-        {failedHere && <span class="bad num row-code">{c.resultCode || c.serverResultCode || t('call.failed')}</span>}
+        {failedHere && <span class="bad num row-code">{codeText(c) || t('call.failed')}</span>}
         <TypeLabel type={c.type} />
       </div>
       <div class="lane">
@@ -297,7 +298,7 @@ export function Bars({ row, px, width, critical }: { row: Row; px(ns: number): n
       )}
       {row.client && <span class={`bar client${twinless ? (c.type === 'internal' ? ' internal' : ' leaf') : ''}`} style={place(row.client)} />}
       {row.client && !row.server && !twinless && within && <span class="bar missing-server" style={within} />}
-      {!row.client && row.server && <span class="bar missing-client" style={place(whole)} />}
+      {!row.client && row.server && c.caller !== '' && <span class="bar missing-client" style={place(whole)} />}
       {row.server && <span class="bar server" style={place(row.server)} />}
       {critical && <span class="bar critical" style={place(whole)} />}
       <span class={`bar-label num${inside ? ' inside' : ''}`} style={labelStyle}>
