@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"time"
@@ -108,7 +109,16 @@ func (a *API) serve(rt route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		begin := time.Now()
 		status := http.StatusOK
-		defer func() { a.metrics.observe(rt.path, status, time.Since(begin)) }()
+		answering := false
+		defer func() {
+			if p := recover(); p != nil {
+				if answering || p == http.ErrAbortHandler {
+					panic(p) // what was begun can only be cut off
+				}
+				status = a.fail(w, r, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+			}
+			a.metrics.observe(rt.path, status, time.Since(begin))
+		}()
 		ctx, cancel := context.WithTimeout(r.Context(), a.config.QueryTimeout)
 		defer cancel()
 		in, err := readInput(r.URL.RawQuery, rt.params, a.now())
@@ -120,6 +130,7 @@ func (a *API) serve(rt route) http.HandlerFunc {
 			status = a.fail(w, r, err)
 			return
 		}
+		answering = true
 		w.Header().Set("Cache-Control", "no-store")
 		if r.Method == http.MethodHead {
 			w.Header().Set("Content-Type", "application/json")

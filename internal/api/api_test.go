@@ -219,6 +219,18 @@ func TestErrorsBecomeStatuses(t *testing.T) {
 	}
 }
 
+// panicking is a reader with a bug.
+type panicking struct{ querytest.Reader }
+
+func (*panicking) Rollups(context.Context, int64, int64, func(*span.Rollup) bool) error { panic("bug") }
+
+func TestAPanicIsAnswered(t *testing.T) {
+	w := get(newAPI(t, &panicking{}), "/api/v1/apps")
+	if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), `"code":"internal"`) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
 func TestTraceIDsOfAnyText(t *testing.T) {
 	calls, err := querytest.Calls("server a 1 trace=order/17?x")
 	if err != nil {
