@@ -344,3 +344,28 @@ func TestLeftovers(t *testing.T) {
 		}
 	}
 }
+
+// TestPowerLoss keeps only what was synced, at the moment when each write returned.
+func TestPowerLoss(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	cfg := testConfig("store")
+	cfg.FS = fs
+	s := openStore(t, cfg)
+	defer s.Close()
+	for n := range int64(4) {
+		if err := s.WriteRange(ctx, rangeOf(n)); err != nil {
+			t.Fatal(err)
+		}
+		after := cfg
+		after.FS = fs.CrashClone(vfs.CrashCloneCfg{})
+		again := openStore(t, after)
+		for i := range n + 1 {
+			if !checkRange(t, again, rangeOf(i)) {
+				t.Errorf("range %d is lost after the power went with %d written", i, n+1)
+			}
+		}
+		if err := again.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

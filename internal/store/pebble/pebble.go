@@ -104,6 +104,9 @@ func (k *KV) open() error {
 	if err := k.fs.MkdirAll(k.cfg.Dir, 0o750); err != nil {
 		return err
 	}
+	if err := k.sync(k.fs.PathDir(k.cfg.Dir)); err != nil {
+		return err
+	}
 	if err := k.takeLock(); err != nil {
 		return err
 	}
@@ -138,6 +141,15 @@ func (k *KV) open() error {
 	}
 	slices.SortFunc(k.volumes, newestFirst)
 	return nil
+}
+
+// sync makes the names in a directory durable. Databases sync their own.
+func (k *KV) sync(dir string) error {
+	d, err := k.fs.OpenDir(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 func newestFirst(a, b *volume) int {

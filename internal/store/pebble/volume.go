@@ -55,6 +55,9 @@ func (k *KV) openVolume(day store.Day, number int) (*volume, error) {
 		return nil, fmt.Errorf("database %s: %w", v.name, err)
 	}
 	v.db = db
+	if err := k.sync(k.cfg.Dir); err != nil {
+		return nil, errors.Join(fmt.Errorf("database %s: %w", v.name, err), db.Close())
+	}
 	return v, nil
 }
 
