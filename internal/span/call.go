@@ -60,14 +60,14 @@ func (c *Call) LoadTest() bool {
 }
 
 // Gap is the time in nanoseconds that the call spent between the two sides: network and queues. It is 0 unless both
-// halves are known. For messages it is the time from the producer's end to the consumer's start; below 0, the clocks of
-// the two hosts disagree.
+// halves are known. For messages it is the time from the start of sending to the start of consuming (a consumer may well
+// begin before the producer has its acknowledgement). Below 0, the clocks of the two hosts disagree.
 func (c *Call) Gap() int64 {
 	if c.Client == nil || c.Server == nil {
 		return 0
 	}
 	if c.Server.Kind == KindConsumer {
-		return c.Server.Start - c.Client.End()
+		return c.Server.Start - c.Client.Start
 	}
 	return c.Client.Duration - c.Server.Duration
 }
