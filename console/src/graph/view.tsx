@@ -79,9 +79,10 @@ export function GraphView({ nodes, edges, chosen, found, marked, onChoose }: Pro
     if (!n) return
     const x = n.x * cam.k + cam.x
     const y = n.y * cam.k + cam.y
-    if (x < 60 || x > size.width - 60 || y < 30 || y > size.height - 30) {
-      setCamera({ k: cam.k, x: size.width / 2 - n.x * cam.k, y: size.height / 2 - n.y * cam.k })
-    }
+    const into = (v: number, length: number, margin: number) => Math.min(Math.max(v, Math.min(margin, length / 2)), Math.max(length - margin, length / 2))
+    const dx = into(x, size.width, 120) - x
+    const dy = into(y, size.height, 60) - y
+    if (dx || dy) setCamera({ k: cam.k, x: cam.x + dx, y: cam.y + dy })
   }
   const firstFound = found?.size ? [...found][0] : ''
   useEffect(() => {
@@ -245,9 +246,9 @@ export function GraphView({ nodes, edges, chosen, found, marked, onChoose }: Pro
             // Where most edges carry a label they only stay readable while they are few; the chosen ones always do.
             if (!onEdge(e) && !(showLabels && !dimEdge(e))) return null
             return (
-              <g key={e.id}>
-                <rect class="edge-label-box" x={placed.x - measure('', e.label) / 2 - 4} y={placed.y - 8} width={measure('', e.label) + 8} height="16" rx="3" />
-                <text class={`edge-label${onEdge(e) ? ' on' : ''}`} x={placed.x} y={placed.y} dy="0.35em">
+              <g key={e.id} transform={`translate(${placed.x},${placed.y}) scale(${onEdge(e) ? Math.max(1, 0.95 / cam.k) : 1})`}>
+                <rect class="edge-label-box" x={-measure('', e.label) / 2 - 4} y="-8" width={measure('', e.label) + 8} height="16" rx="3" />
+                <text class={`edge-label${onEdge(e) ? ' on' : ''}`} dy="0.35em">
                   {e.label}
                 </text>
               </g>

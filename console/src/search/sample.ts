@@ -58,14 +58,14 @@ async function spread(query: Query, range: Window, n: number, per: number, load:
 /** All that match if they are few, else a spread of them. */
 async function someOf(query: Query, range: Window, load: LoadCalls, signal: AbortSignal): Promise<Call[]> {
   const page = await load({ ...query, limit: 200 }, signal)
-  return page.next ? spread(query, range, 10, 20, load, signal) : page.calls
+  return page.next ? spread(query, range, 20, 20, load, signal) : page.calls
 }
 
 export async function loadSample(query: Query, range: Window, load: LoadCalls, signal: AbortSignal): Promise<Sample> {
   const first = await load({ ...query, limit: firstPage }, signal)
   if (!first.next) return { calls: first.calls, complete: true }
   // That page itself is left out of the picture: it would make the newest seconds look busier than the rest.
-  const even = await spread(query, range, 60, 12, load, signal)
+  const even = await spread(query, range, 60, 15, load, signal)
   const pages = [even]
   if (!query.error) pages.push(await someOf({ ...query, error: 'true' }, range, load, signal))
   const slow = upperDuration(even, 0.01)
