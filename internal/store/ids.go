@@ -162,14 +162,15 @@ func (w *idsWriter) encode() []byte {
 	return w.w.Append(nil)
 }
 
-// shortOrigins says that origins take fewer bits than their distances from the span ids.
+// shortOrigins says that origins take fewer bits than their distances from the span ids, or that the distances are all 0:
+// a column of zeros is not written, and its absence would read as origins of 0.
 func (w *idsWriter) shortOrigins() bool {
 	var plain, distance int
 	for _, h := range w.halves {
 		plain += bits.Len64(h.Origin)
 		distance += bits.Len64(h.Origin - uint64(h.Span))
 	}
-	return plain < distance
+	return plain < distance || distance == 0
 }
 
 func (w *idsWriter) callInts(col int, value func(*row) int64) {
