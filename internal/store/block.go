@@ -106,10 +106,11 @@ type blockWriter struct {
 	payloads [2]*payloadColumns
 	ints     []int64
 	texts    []string
+	numbers  map[string]int
 }
 
 func newBlockWriter(c *column.Codec) *blockWriter {
-	return &blockWriter{w: column.NewWriter(c), payloads: [2]*payloadColumns{newPayloadColumns(), newPayloadColumns()}}
+	return &blockWriter{w: column.NewWriter(c), numbers: make(map[string]int), payloads: [2]*payloadColumns{newPayloadColumns(), newPayloadColumns()}}
 }
 
 func (b *blockWriter) callInts(id int, rows []row, value func(*row) int64) {
@@ -246,9 +247,42 @@ func (b *blockWriter) payload(rows []row) []byte {
 		}
 		p.encode(b.w, side)
 		p.reset()
-		b.halfTexts(colResource+side, side, rows, func(h *span.Half) string { return viewOf(h.Resource) })
+		b.resources(side, rows)
 	}
 	return b.w.Append(nil)
+}
+
+// resources writes the resources: one for each instance where all halves of an instance have the same, else one for each
+// half.
+func (b *blockWriter) resources(side int, rows []row) {
+	clear(b.numbers)
+	b.texts = b.texts[:0]
+	halves, single := 0, true
+	var last *span.Half
+	for i := range rows {
+		h := half(rows[i].call, side)
+		if h == nil {
+			continue
+		}
+		halves++
+		if last != nil && last.Instance == h.Instance && viewOf(last.Resource) == viewOf(h.Resource) {
+			continue
+		}
+		last = h
+		n, ok := b.numbers[h.Instance]
+		if !ok {
+			b.numbers[h.Instance] = len(b.texts)
+			b.texts = append(b.texts, viewOf(h.Resource))
+		} else if b.texts[n] != viewOf(h.Resource) {
+			single = false
+			break
+		}
+	}
+	if single && column.Numbered(halves, len(b.texts)) {
+		b.w.Strings(colResourceOf+side, b.texts)
+		return
+	}
+	b.halfTexts(colResource+side, side, rows, func(h *span.Half) string { return viewOf(h.Resource) })
 }
 
 // filters reads the filter columns of a block, each when it is asked for. It is not safe for concurrent use.

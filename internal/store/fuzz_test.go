@@ -31,7 +31,8 @@ func someRange(t testing.TB) *rangeWriter {
 		row.Latency.Add(int64(i))
 		r.Rollups = append(r.Rollups, row)
 	}
-	w := &rangeWriter{store: &Store{codec: codec}, r: r}
+	s := &Store{codec: codec}
+	w := &rangeWriter{store: s, r: r, scratch: s.takeScratch()}
 	w.encode()
 	return w
 }

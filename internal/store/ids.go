@@ -1,8 +1,8 @@
 package store
 
 import (
-	"bytes"
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -104,14 +104,31 @@ func numberTraces(rows []*row, yield func(t id.Trace, number int)) {
 	}
 }
 
-func sortByTrace(rows []*row) {
-	slices.SortFunc(rows, func(a, b *row) int {
-		ta, tb := &a.call.Lead().Trace, &b.call.Lead().Trace
-		if n := bytes.Compare(ta[:], tb[:]); n != 0 {
-			return n
+// sortByTrace gives the rows in the order of traces and, within a trace, as they stand.
+func sortByTrace(rows []row) []*row {
+	type key struct {
+		high, low uint64
+		at        int
+	}
+	keys := make([]key, len(rows))
+	for i := range rows {
+		t := &rows[i].call.Lead().Trace
+		keys[i] = key{binary.BigEndian.Uint64(t[:8]), binary.BigEndian.Uint64(t[8:]), i}
+	}
+	slices.SortFunc(keys, func(a, b key) int {
+		switch {
+		case a.high != b.high:
+			return cmp.Compare(a.high, b.high)
+		case a.low != b.low:
+			return cmp.Compare(a.low, b.low)
 		}
-		return cmp.Or(cmp.Compare(a.block, b.block), cmp.Compare(a.number, b.number))
+		return a.at - b.at
 	})
+	out := make([]*row, len(keys))
+	for i := range keys {
+		out[i] = &rows[keys[i].at]
+	}
+	return out
 }
 
 func (w *idsWriter) reset() {

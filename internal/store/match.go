@@ -157,7 +157,7 @@ func (b *openBlock) matchTag(tag *Tag, keep []bool) error {
 		if b.halfs[side] == 0 {
 			continue
 		}
-		resource, some := b.group.resources[side].Test(func(r string) bool { return tag.match(span.Payload(bytesOf(r))) })
+		resource, some := b.group.resources[side].test(func(r string) bool { return tag.match(span.Payload(bytesOf(r))) })
 		inPayload := p.mayHave(tag.Key)
 		if !some && !inPayload {
 			continue

@@ -50,11 +50,19 @@ type token struct {
 	num  uint64
 }
 
-// nextToken reads the first field of p; ok is false where it could not be written back byte for byte.
-func nextToken(p []byte) (t token, rest []byte, ok bool) {
+// next reads the first field of p into t, which is zero; ok is false where it could not be written back byte for byte.
+func (t *token) next(p []byte) (rest []byte, ok bool) {
+	if len(p) > 1 && p[0] == attrNumber<<3|2 {
+		if m, rest, ok := shortBytes(p[1:]); ok {
+			if !t.attr(m) {
+				*t = token{payloadField: payloadField{kind: fieldBytes, number: attrNumber}, data: m}
+			}
+			return rest, true
+		}
+	}
 	f, rest, ok := span.NextField(p)
 	if !ok {
-		return t, p, false
+		return p, false
 	}
 	used := len(p) - len(rest)
 	head := uvarintLen(uint64(f.Number)<<3 | uint64(f.Wire))
@@ -62,61 +70,53 @@ func nextToken(p []byte) (t token, rest []byte, ok bool) {
 	switch f.Wire {
 	case 0:
 		t.kind, t.num = fieldVarint, f.Num
-		return t, rest, used == head+uvarintLen(f.Num)
+		return rest, used == head+uvarintLen(f.Num)
 	case 1:
 		t.kind, t.num = fieldFixed64, f.Num
-		return t, rest, used == head+8
+		return rest, used == head+8
 	case 5:
 		t.kind, t.num = fieldFixed32, f.Num
-		return t, rest, used == head+4
-	}
-	if used != head+uvarintLen(uint64(len(f.Data)))+len(f.Data) {
-		return t, rest, false
-	}
-	if f.Number == attrNumber {
-		if a, ok := attrToken(f.Data); ok {
-			return a, rest, true
-		}
+		return rest, used == head+4
 	}
 	t.kind, t.data = fieldBytes, f.Data
-	return t, rest, true
+	return rest, used == head+uvarintLen(uint64(len(f.Data)))+len(f.Data)
 }
 
-// attrToken reads a KeyValue that is written in the usual way: key, then value with one field, or with none.
-func attrToken(m []byte) (t token, ok bool) {
+// attr reads a KeyValue that is written in the usual way: key, then value with one field, or with none.
+func (t *token) attr(m []byte) bool {
 	if len(m) < 4 || m[0] != 1<<3|2 {
-		return t, false
+		return false
 	}
 	key, m, ok := shortBytes(m[1:])
 	if !ok || len(m) < 2 || m[0] != 2<<3|2 {
-		return t, false
+		return false
 	}
 	v, m, ok := shortBytes(m[1:])
 	if !ok || len(m) != 0 {
-		return t, false
+		return false
 	}
 	t.key = viewOf(key)
 	if len(v) == 0 {
 		t.kind = attrEmpty
-		return t, true
+		return true
 	}
 	switch v[0] {
 	case 1<<3 | 2, 5<<3 | 2, 6<<3 | 2, 7<<3 | 2:
 		t.kind = attrString - 1 + v[0]>>3
 		t.data, m, ok = shortBytes(v[1:])
-		return t, ok && len(m) == 0
+		return ok && len(m) == 0
 	case 2 << 3, 3 << 3:
 		n := 0
 		t.kind = attrString - 1 + v[0]>>3
 		t.num, n = binary.Uvarint(v[1:])
-		return t, n == len(v)-1 && n == uvarintLen(t.num)
+		return n == len(v)-1 && n == uvarintLen(t.num)
 	case 4<<3 | 1:
 		if len(v) == 9 {
 			t.kind, t.num = attrFloat, binary.LittleEndian.Uint64(v[1:])
-			return t, true
+			return true
 		}
 	}
-	return t, false
+	return false
 }
 
 // shortBytes reads bytes behind their length, written in as few bytes as it needs.
@@ -196,6 +196,7 @@ type payloadColumns struct {
 	shape   []byte
 	last    []int // fields of the payload before, a guess for the next
 	now     []int
+	tokens  []token
 }
 
 func newPayloadColumns() *payloadColumns {
@@ -213,26 +214,25 @@ func (p *payloadColumns) reset() {
 	p.fields, p.defs, p.rows, p.last, p.now = p.fields[:0], p.defs[:0], p.rows[:0], p.last[:0], p.now[:0]
 }
 
-func usual(payload []byte) bool {
-	for len(payload) > 0 {
+func (p *payloadColumns) add(payload []byte) {
+	p.shape, p.now, p.tokens = p.shape[:0], p.now[:0], p.tokens[:0]
+	for rest := payload; len(rest) > 0; {
+		p.tokens = append(p.tokens, token{})
 		var ok bool
-		if _, payload, ok = nextToken(payload); !ok {
-			return false
+		if rest, ok = p.tokens[len(p.tokens)-1].next(rest); !ok {
+			p.tokens = append(p.tokens[:0], token{payloadField: payloadField{kind: fieldRaw}, data: payload})
+			break
 		}
 	}
-	return true
-}
-
-func (p *payloadColumns) add(payload []byte) {
-	p.shape, p.now = p.shape[:0], p.now[:0]
-	if usual(payload) {
-		for len(payload) > 0 {
-			t, rest, _ := nextToken(payload)
-			p.put(&t)
-			payload = rest
-		}
-	} else {
-		p.put(&token{payloadField: payloadField{kind: fieldRaw}, data: payload})
+	same := len(p.tokens) == len(p.last)
+	for i := range p.tokens {
+		at := p.put(&p.tokens[i])
+		p.now = append(p.now, at)
+		same = same && p.last[i] == at
+	}
+	if same && len(p.rows) > 0 {
+		p.rows = append(p.rows, p.rows[len(p.rows)-1])
+		return
 	}
 	for _, f := range p.now {
 		p.shape = binary.AppendUvarint(p.shape, uint64(f))
@@ -248,8 +248,8 @@ func (p *payloadColumns) add(payload []byte) {
 	p.last, p.now = p.now, p.last
 }
 
-func (p *payloadColumns) put(t *token) {
-	// Attributes carry the number 0: their key tells them apart.
+// put adds a token to its column and gives the column's number.
+func (p *payloadColumns) put(t *token) int {
 	at, ok := -1, false
 	if i := len(p.now); i < len(p.last) && p.fields[p.last[i]] == t.payloadField {
 		at, ok = p.last[i], true
@@ -264,7 +264,6 @@ func (p *payloadColumns) put(t *token) {
 			}
 		}
 	}
-	p.now = append(p.now, at)
 	switch {
 	case t.kind == attrEmpty:
 	case t.numeric():
@@ -272,14 +271,16 @@ func (p *payloadColumns) put(t *token) {
 	default:
 		p.texts[at] = append(p.texts[at], viewOf(t.data))
 	}
+	return at
 }
 
 // Columns of a payload group. Each side takes every second id from its first.
 const (
-	colShapeDefs = 2
-	colShapes    = 4
-	colResource  = 6
-	colFields    = 16
+	colShapeDefs  = 2
+	colShapes     = 4
+	colResource   = 6
+	colResourceOf = 8 // by number of the instance, in place of colResource
+	colFields     = 16
 )
 
 func (p *payloadColumns) encode(w *column.Writer, side int) {

@@ -35,7 +35,39 @@ func (s *Store) readFilters(ctx context.Context, r *rangeInfo, block int) (*filt
 // groupOf is a block's payload group, once it is read.
 type groupOf struct {
 	g         *column.Group
-	resources [2]column.Strings
+	resources [2]resources
+}
+
+// resources are those of one side of a block.
+type resources struct {
+	texts column.Strings
+	of    *column.Strings // the instances that texts are numbered by; nil where each half has a text of its own
+}
+
+func openResources(g *column.Group, f *filters, side int) (r resources, err error) {
+	if !g.Has(colResourceOf + side) {
+		r.texts, err = g.Strings(colResource+side, f.halfs[side])
+		return r, err
+	}
+	r.of = f.halfText(side, colInstance)
+	r.texts, err = g.Strings(colResourceOf+side, r.of.Distinct())
+	return r, err
+}
+
+func (r *resources) at(half int) string {
+	if r.of != nil {
+		half = r.of.Number(half)
+	}
+	return r.texts.At(half)
+}
+
+// test evaluates match once for each text and gives a function that tells it of a half.
+func (r *resources) test(match func(string) bool) (half func(int) bool, any bool) {
+	text, any := r.texts.Test(match)
+	if r.of == nil {
+		return text, any
+	}
+	return func(i int) bool { return text(r.of.Number(i)) }, any
 }
 
 // openPayload reads a block's payload group.
@@ -55,9 +87,12 @@ func (s *Store) openPayload(ctx context.Context, b *openBlock) error {
 		if b.payload[side], err = openPayloads(g, side, b.halfs[side]); err != nil {
 			return err
 		}
-		if b.group.resources[side], err = g.Strings(colResource+side, b.halfs[side]); err != nil {
+		if b.group.resources[side], err = openResources(g, b.filters, side); err != nil {
 			return err
 		}
+	}
+	if b.err != nil {
+		return b.err
 	}
 	b.group.g = g
 	return nil
@@ -107,7 +142,7 @@ func (s *Store) fillPayloads(ctx context.Context, b *openBlock, rows []int, call
 			return err
 		}
 		for i, n := range at {
-			halves[i].Resource = a.bytes(bytesOf(b.group.resources[side].At(n)))
+			halves[i].Resource = a.bytes(bytesOf(b.group.resources[side].at(n)))
 		}
 	}
 	return nil

@@ -122,6 +122,8 @@ type Store struct {
 	kv    KV
 	codec *column.Codec
 	index *index
+	// scratch holds *scratch.
+	scratch sync.Pool
 
 	// use is held for reading by what is under way and for writing by Close.
 	use    sync.RWMutex

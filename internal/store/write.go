@@ -16,11 +16,37 @@ const valueVersion = 1
 
 // rangeWriter turns one range into rows.
 type rangeWriter struct {
-	store *Store
-	r     *Range
-	rows  []row
-	done  done
-	out   []Row
+	store   *Store
+	r       *Range
+	rows    []row
+	done    done
+	out     []Row
+	scratch *scratch
+}
+
+// scratch is the memory that encoding needs and that ranges take over from each other.
+type scratch struct {
+	blocks *blockWriter
+	ids    *idsWriter
+}
+
+// forget lets go of the range's texts, which alias the requests that brought them.
+func (s *scratch) forget() {
+	s.blocks.w.Forget()
+	clear(s.blocks.texts[:cap(s.blocks.texts)])
+	for _, p := range s.blocks.payloads {
+		clear(p.tokens[:cap(p.tokens)])
+	}
+	clear(s.blocks.numbers)
+	s.ids.w.Forget()
+	clear(s.ids.texts[:cap(s.ids.texts)])
+}
+
+func (s *Store) takeScratch() *scratch {
+	if v, ok := s.scratch.Get().(*scratch); ok {
+		return v
+	}
+	return &scratch{newBlockWriter(s.codec), newIDsWriter(s.codec)}
 }
 
 // WriteRange stores a range. When it returns nil, the range is durable and visible as a whole; otherwise nothing of it is
@@ -40,8 +66,10 @@ func (s *Store) WriteRange(ctx context.Context, r *Range) error {
 		return err
 	}
 	defer release()
-	w := rangeWriter{store: s, r: r}
+	w := rangeWriter{store: s, r: r, scratch: s.takeScratch()}
 	w.encode()
+	w.scratch.forget()
+	s.scratch.Put(w.scratch)
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("store: writing range %s: %w", r.ID, err)
 	}
@@ -144,11 +172,7 @@ func (w *rangeWriter) cut() {
 
 // number writes the ids and the trace index.
 func (w *rangeWriter) number() {
-	byTrace := make([]*row, len(w.rows))
-	for i := range w.rows {
-		byTrace[i] = &w.rows[i]
-	}
-	sortByTrace(byTrace)
+	byTrace := sortByTrace(w.rows)
 	var last *Row
 	var lastTrace id.Trace
 	first := 0
@@ -161,7 +185,7 @@ func (w *rangeWriter) number() {
 		w.out = append(w.out, Row{TableTrace, traceKey(t, w.r.ID), traceValue(number)})
 		last = &w.out[len(w.out)-1]
 	})
-	newIDsWriter(w.store.codec).chunks(byTrace, func(b []byte, traces int) {
+	w.scratch.ids.chunks(byTrace, func(b []byte, traces int) {
 		w.value(kindIDs, len(w.done.chunks), b)
 		w.done.chunks = append(w.done.chunks, traces)
 	})
@@ -185,7 +209,7 @@ func parseTraceValue(b []byte) (number, more int, err error) {
 
 // blocks writes the blocks and their postings.
 func (w *rangeWriter) blocks() {
-	bw := newBlockWriter(w.store.codec)
+	bw := w.scratch.blocks
 	index := newPostings()
 	for rows := w.rows; len(rows) > 0; {
 		number := len(w.done.blocks)

@@ -94,6 +94,12 @@ func (w *Writer) Begin(rows int) {
 	w.dir, w.body = w.dir[:0], w.body[:0]
 }
 
+// Forget lets go of the texts that the Writer was given.
+func (w *Writer) Forget() {
+	clear(w.index)
+	clear(w.dict[:cap(w.dict)])
+}
+
 // Append ends the group and appends it to dst.
 func (w *Writer) Append(dst []byte) []byte {
 	b := w.tmp[:0]

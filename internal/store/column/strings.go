@@ -44,8 +44,7 @@ func (w *Writer) appendStrings(dst []byte, v []string) []byte {
 	if len(v) == 0 {
 		return dst
 	}
-	// A dictionary pays if texts repeat: at most every second one may be new.
-	if w.number(v, len(v)/2+1) {
+	if w.number(v, maxDict(len(v))) {
 		if len(w.dict) == 1 {
 			dst = append(dst, textConst)
 			dst = binary.AppendUvarint(dst, uint64(len(v[0])))
@@ -59,6 +58,12 @@ func (w *Writer) appendStrings(dst []byte, v []string) []byte {
 	}
 	return w.appendPlain(append(dst, textPlain), v)
 }
+
+// maxDict is the number of different texts up to which a column of n is a dictionary: about every second one may be new.
+func maxDict(n int) int { return n/2 + 1 }
+
+// Numbered says that a column of n texts, so many of them different, is one whose texts have numbers.
+func Numbered(n, different int) bool { return different <= maxDict(n) }
 
 // number fills dict with the different texts of v and ints with their numbers; false if there are more than limit.
 func (w *Writer) number(v []string, limit int) bool {
@@ -187,6 +192,23 @@ type Strings struct {
 	uniform bool     // all patterns have as many
 	numbers [maxHoles]Ints
 	all     []string // plain, pattern: each text, once all were asked for
+}
+
+// Number gives the number of a row's text, in the order in which different texts appear in the column: 0 for a column that
+// is not Numbered.
+func (s *Strings) Number(row int) int {
+	if s.kind == textDict {
+		return int(s.index.At(row))
+	}
+	return 0
+}
+
+// Distinct is the number of different texts of a column that is Numbered, else 1.
+func (s *Strings) Distinct() int {
+	if s.kind == textDict {
+		return len(s.values)
+	}
+	return min(1, s.rows)
 }
 
 // Const says that all rows have the same text.
