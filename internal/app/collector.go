@@ -171,8 +171,7 @@ func serveGRPC(ctx context.Context, g *grpc.Server, l net.Listener) error {
 	hard := time.AfterFunc(5*time.Second, g.Stop)
 	defer hard.Stop()
 	g.GracefulStop()
-	<-failed
-	return nil
+	return <-failed // nil after GracefulStop
 }
 
 // answer makes the API available.

@@ -48,6 +48,8 @@ func serve(ctx context.Context, s *http.Server, l net.Listener) error {
 	if err := s.Shutdown(ctx); err != nil {
 		_ = s.Close() // requests that do not end are cut off: what was not acknowledged is sent again
 	}
-	<-failed
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
 	return nil
 }
