@@ -11,11 +11,12 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/twinspan/twinspan/internal/query"
 	"github.com/twinspan/twinspan/internal/query/querytest"
 	"github.com/twinspan/twinspan/internal/span"
 )
 
-// document is as much of an OpenAPI document as the tests need.
+// openAPI is as much of an OpenAPI document as the tests need.
 type openAPI struct {
 	OpenAPI string `yaml:"openapi"`
 	Paths   map[string]map[string]struct {
@@ -28,6 +29,9 @@ type openAPI struct {
 	Components struct {
 		Parameters map[string]parameter
 		Schemas    map[string]schema
+		Responses  map[string]struct {
+			Content map[string]struct{ Schema schema }
+		}
 	}
 }
 
@@ -110,9 +114,17 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 			t.Error(problem)
 		}
 	}
+	refused := d.Components.Responses["Error"].Content["application/json"].Schema
 	var failed any
 	if err := json.Unmarshal(get(a, "/api/v1/traces/none").Body.Bytes(), &failed); err != nil {
 		t.Fatal(err)
+	}
+	for _, problem := range d.check(refused, failed, "error") {
+		t.Error(problem)
+	}
+	notes := d.flat(d.Components.Schemas["TraceCall"]).Properties["notes"].Items.Enum
+	if all := query.Notes(1<<16 - 1).Names(); !slices.Equal(notes, all) {
+		t.Errorf("notes %v, want %v", notes, all)
 	}
 	if types := d.Components.Schemas["Type"].Enum; !slices.Equal(types, typeNames()) {
 		t.Errorf("types %v, want %v", types, typeNames())

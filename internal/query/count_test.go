@@ -136,6 +136,8 @@ func TestAppsPreferStatLines(t *testing.T) {
 		stats(row(0, span.TypeRPC, "", "pay", "Do()", "p-1", 200, 7, 30e6), span.KindServer),
 		stats(row(0, span.TypeRPC, "gw", "pay", "Do()", "g-1", 210, 7, 30e6), span.KindClient),
 		stats(row(0, span.TypeInternal, "pay", "pay", "check", "p-1", 50, 0, 30e6), span.KindInternal),
+		// All messages of this queue have consumers: it received none itself.
+		stats(row(0, span.TypeMQ, "pay", "kafka:paid", "paid", "p-1", 40, 0, 1e6), span.KindClient),
 	}}
 	s := counts(rows)
 	apps, err := s.Apps(t.Context(), firstMinutes)

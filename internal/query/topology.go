@@ -170,8 +170,9 @@ func (s *Service) Apps(ctx context.Context, r Range) ([]App, error) {
 	byApp := totals.byApp()
 	names := make(map[string]bool)
 	for name, calls := range seen {
-		called := byApp[name]
-		if count(*calls) > 0 && (name != "" || called != nil && count(called.calls) > 0) {
+		called := byApp[name] != nil && count(byApp[name].calls) > 0
+		// The outside is listed where it was called; so is a queue, whose messages else are calls to their consumers.
+		if count(*calls) > 0 && (called || name != "" && roles.of(name) != KindMQ) {
 			names[name] = true
 		}
 	}
