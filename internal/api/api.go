@@ -112,7 +112,7 @@ func (a *API) serve(rt route) http.HandlerFunc {
 		answering := false
 		defer func() {
 			if p := recover(); p != nil {
-				if answering || p == http.ErrAbortHandler {
+				if err, ok := p.(error); answering || ok && errors.Is(err, http.ErrAbortHandler) {
 					panic(p) // what was begun can only be cut off
 				}
 				status = a.fail(w, r, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
