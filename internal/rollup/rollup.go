@@ -87,7 +87,8 @@ func (c *Counter) Stat(s *span.Stat) {
 	if s.Kind.CallerSide() {
 		k.Side, k.Caller, k.Callee = span.KindClient, s.App, s.Peer
 	} else {
-		k.Side, k.Caller, k.Callee = span.KindServer, s.Peer, s.App
+		// Who called is not in the key: a consumer's peer is the queue, which is nobody's caller.
+		k.Side, k.Callee = span.KindServer, s.App
 	}
 	if s.Kind == span.KindInternal {
 		k.Side, k.Caller = span.KindInternal, s.App

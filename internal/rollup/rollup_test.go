@@ -49,8 +49,12 @@ func TestStatLinesKeepTheirSide(t *testing.T) {
 	c.Stat(&span.Stat{App: "a", Kind: span.KindClient, Peer: "b", Operation: "o", Begin: 120e9, Count: 3, Errors: 1, Latency: &h})
 	c.Stat(&span.Stat{App: "b", Kind: span.KindServer, Operation: "o", Begin: 125e9, Count: 3, TotalNanos: 12})
 	c.Stat(&span.Stat{App: "b", Kind: span.KindServer, Operation: "o", Begin: 130e9, Count: 2, TotalNanos: 5, LoadTest: true})
-	if c.Len() != 3 {
-		t.Fatalf("%d rows, want 3", c.Len())
+	c.Stat(&span.Stat{App: "b", Kind: span.KindConsumer, Type: span.TypeMQ, Peer: "kafka:paid", Operation: "o", Begin: 130e9, Count: 2})
+	if c.Len() != 4 {
+		t.Fatalf("%d rows, want 4", c.Len())
+	}
+	if r := c.rows[span.RollupKey{Minute: 2, Source: span.SourceStats, Side: span.KindServer, Type: span.TypeMQ, Callee: "b", Operation: "o"}]; r == nil || r.Calls != 2 {
+		t.Errorf("consumer row %+v: the queue is no caller", r)
 	}
 	r := c.rows[span.RollupKey{Minute: 2, Source: span.SourceStats, Side: span.KindServer, Callee: "b", Operation: "o"}]
 	if r == nil || r.Calls != 3 || r.Latency.Sum != 12 {
