@@ -1,0 +1,3 @@
+module github.com/twinspan/twinspan/test/e2e
+
+go 1.26.0
