@@ -9,7 +9,7 @@ import (
 
 // maxBlockRows and maxBlockBytes bound a block: its calls and about the bytes of its columns before compression.
 const (
-	maxBlockRows  = 4096
+	maxBlockRows  = 2048
 	maxBlockBytes = 4 << 20
 )
 
@@ -180,7 +180,7 @@ func derived(h *span.Half, c *span.Call) int64 {
 
 // filter encodes the filter columns of a block.
 func (b *blockWriter) filter(rows []row) []byte {
-	b.w.Begin(len(rows))
+	b.w.Begin(len(rows), len(rows))
 	b.callInts(colPresent, rows, func(r *row) int64 { return present(r.call) })
 	b.callTexts(colCaller, rows, func(c *span.Call) string { return c.Caller })
 	b.callTexts(colCallee, rows, func(c *span.Call) string { return c.Callee })
@@ -238,7 +238,7 @@ func (b *blockWriter) received(at, side int, rows []row) {
 
 // payload encodes the payload columns of a block.
 func (b *blockWriter) payload(rows []row) []byte {
-	b.w.Begin(len(rows))
+	b.w.Begin(len(rows), len(rows))
 	for side, p := range b.payloads {
 		for i := range rows {
 			if h := half(rows[i].call, side); h != nil {

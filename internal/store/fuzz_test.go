@@ -194,7 +194,7 @@ func FuzzPayloadBack(f *testing.F) {
 			p.add(payload)
 		}
 		w := column.NewWriter(codec)
-		w.Begin(4)
+		w.Begin(4, 4)
 		p.encode(w, 1)
 		g, err := codec.Open(w.Append(nil))
 		if err != nil {

@@ -154,7 +154,7 @@ func (w *idsWriter) add(rows []*row) {
 }
 
 func (w *idsWriter) encode() []byte {
-	w.w.Begin(len(w.traces))
+	w.w.Begin(len(w.traces), len(w.halves))
 	plane := make([]int64, len(w.traces))
 	for p := range len(id.Trace{}) {
 		for i := range w.traces {

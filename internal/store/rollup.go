@@ -57,7 +57,7 @@ func encodeRollupChunk(w *column.Writer, rows []*span.Rollup) []byte {
 		}
 		w.Strings(id, texts)
 	}
-	w.Begin(len(rows))
+	w.Begin(len(rows), len(rows))
 	putInts(colMinute, func(r *span.Rollup) int64 { return r.Minute })
 	putInts(colSource, func(r *span.Rollup) int64 {
 		n := int64(r.Source) | int64(r.Side)<<8 | int64(r.Type)<<16

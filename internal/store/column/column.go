@@ -21,7 +21,7 @@ const MaxRows = 1 << 20
 // maxRaw bounds what one section or group unpacks to.
 const maxRaw = 64 << 20
 
-// smallGroup is the number of rows below which a group is compressed as a whole: its columns are then too short to be
+// smallGroup is the number of values below which a group is compressed as a whole: its columns are then too short to be
 // worth a frame each, and are alike enough to profit from each other.
 const smallGroup = 256
 
@@ -88,9 +88,9 @@ type entry struct{ id, size int }
 // NewWriter makes a Writer.
 func NewWriter(c *Codec) *Writer { return &Writer{codec: c, index: make(map[string]int64)} }
 
-// Begin starts a group of so many rows, at most MaxRows. A column may have fewer values, or more, than the group has rows.
-func (w *Writer) Begin(rows int) {
-	w.rows, w.whole = rows, rows < smallGroup
+// Begin starts a group of so many rows, at most MaxRows, whose longest columns have so many values.
+func (w *Writer) Begin(rows, values int) {
+	w.rows, w.whole = rows, values < smallGroup
 	w.dir, w.body = w.dir[:0], w.body[:0]
 }
 

@@ -41,7 +41,7 @@ func TestInts(t *testing.T) {
 		"257":      many(2000, func(i int) int64 { return int64(i%257) << 40 }),
 	} {
 		w := NewWriter(codec(t))
-		w.Begin(len(v))
+		w.Begin(len(v), len(v))
 		w.Ints(3, v)
 		g, err := w.codec.Open(w.Append(nil))
 		if err != nil {
@@ -84,7 +84,7 @@ func TestStrings(t *testing.T) {
 		"no utf-8": many(3000, func(i int) string { return fmt.Sprint("\xff\xfe", i) }),
 	} {
 		w := NewWriter(codec(t))
-		w.Begin(len(v))
+		w.Begin(len(v), len(v))
 		w.Strings(3, v)
 		g, err := w.codec.Open(w.Append(nil))
 		if err != nil {
@@ -116,7 +116,7 @@ func TestStrings(t *testing.T) {
 // TestOnce checks that what is alike takes next to no space.
 func TestOnce(t *testing.T) {
 	w := NewWriter(codec(t))
-	w.Begin(4000)
+	w.Begin(4000, 4000)
 	ints, texts := make([]int64, 4000), make([]string, 4000)
 	for i := range ints {
 		ints[i], texts[i] = 1772323200e9, "a text that is always the same"
@@ -133,7 +133,7 @@ func FuzzOpen(f *testing.F) {
 	c := codec(f)
 	w := NewWriter(c)
 	for _, n := range []int{3, 300} {
-		w.Begin(n)
+		w.Begin(n, n)
 		for id := range 3 {
 			ints, texts := make([]int64, n), make([]string, n)
 			for i := range n {
@@ -181,7 +181,7 @@ func BenchmarkStrings(b *testing.B) {
 	}
 	w := NewWriter(codec(b))
 	for b.Loop() {
-		w.Begin(len(v))
+		w.Begin(len(v), len(v))
 		w.Strings(1, v)
 	}
 }
