@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/internal/span"
-	"github.com/twinspan/twinspan/internal/store"
 	"github.com/twinspan/twinspan/sdk/histogram"
 )
 
@@ -72,56 +71,12 @@ func (t *total) quantile(q float64) int64 {
 	return int64(math.Round(v))
 }
 
-// Holder is what a reader of open ranges may implement, so that roll-ups of a range that moves from it to a store are
-// not counted in both. Rows of roll-ups, unlike calls, have no identity.
-type Holder interface {
-	// Holding gives the ranges whose roll-ups the reader gives now.
-	Holding() []store.RangeID
-}
-
-// doner is what a reader that takes ranges over implements, as store.Store does.
-type doner interface {
-	Done(ctx context.Context) (map[uint16][]store.Interval, error)
-}
-
-// maxAttempts bounds how often roll-ups are read again because a range is moving, movePause is the time between two.
-const (
-	maxAttempts = 20
-	movePause   = 5 * time.Millisecond
-)
-
-// each reads the roll-ups of all readers. start begins a count and gives what counts a row; it is called again when a
-// range was seen in two readers and all is read anew.
-func (s *Service) each(ctx context.Context, r Range, start func() func(*span.Rollup)) error {
+// each reads the roll-ups of all readers.
+func (s *Service) each(ctx context.Context, r Range, yield func(*span.Rollup)) error {
 	from, to, err := s.minutes(r)
 	if err != nil {
 		return err
 	}
-	for attempt := 1; ; attempt++ {
-		held := s.holding(nil)
-		if err := s.readRollups(ctx, from, to, start()); err != nil {
-			return fmt.Errorf("read roll-ups: %w", err)
-		}
-		twice, err := s.anyDone(ctx, s.holding(held))
-		if err != nil {
-			return fmt.Errorf("read which ranges are done: %w", err)
-		}
-		if !twice {
-			return nil
-		}
-		if attempt == maxAttempts {
-			s.log.Warn("a range stays in memory though it is stored: counts may have it twice")
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(movePause):
-		}
-	}
-}
-
-func (s *Service) readRollups(ctx context.Context, from, to int64, yield func(*span.Rollup)) error {
 	for _, reader := range s.readers {
 		err := reader.Rollups(ctx, from, to, func(row *span.Rollup) bool {
 			yield(row)
@@ -131,44 +86,10 @@ func (s *Service) readRollups(ctx context.Context, from, to int64, yield func(*s
 			err = ctx.Err()
 		}
 		if err != nil {
-			return err
+			return fmt.Errorf("read roll-ups: %w", err)
 		}
 	}
 	return nil
-}
-
-func (s *Service) holding(held []store.RangeID) []store.RangeID {
-	for _, r := range s.readers {
-		if h, ok := r.(Holder); ok {
-			held = append(held, h.Holding()...)
-		}
-	}
-	return held
-}
-
-// anyDone says that a reader has taken one of the ranges over.
-func (s *Service) anyDone(ctx context.Context, held []store.RangeID) (bool, error) {
-	if len(held) == 0 {
-		return false, nil
-	}
-	for _, r := range s.readers {
-		d, ok := r.(doner)
-		if !ok {
-			continue
-		}
-		done, err := d.Done(ctx)
-		if err != nil {
-			return false, err
-		}
-		for _, id := range held {
-			for _, i := range done[id.Partition] {
-				if i.From <= id.From && id.From < i.To {
-					return true, nil
-				}
-			}
-		}
-	}
-	return false, nil
 }
 
 // Names of sources in answers.

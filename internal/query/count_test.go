@@ -1,7 +1,6 @@
 package query
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -201,42 +200,5 @@ func TestRangesAreChecked(t *testing.T) {
 	s = New([]store.Reader{&querytest.Reader{Err: broken}}, DefaultConfig(), nil)
 	if _, err := s.Topology(t.Context(), firstMinutes, TopologyFilter{}); !errors.Is(err, broken) {
 		t.Error(err)
-	}
-}
-
-// moving is a reader whose range is done in the store for the first reads, until it is dropped.
-type moving struct {
-	querytest.Reader
-	reads, drops int
-}
-
-func (m *moving) Rollups(ctx context.Context, from, to int64, yield func(*span.Rollup) bool) error {
-	m.reads++
-	if m.reads > m.drops {
-		return nil
-	}
-	return m.Reader.Rollups(ctx, from, to, yield)
-}
-
-func (m *moving) Holding() []store.RangeID {
-	if m.reads >= m.drops {
-		return []store.RangeID{{Partition: 1, From: 70}}
-	}
-	return []store.RangeID{{Partition: 1, From: 50}, {Partition: 1, From: 70}}
-}
-
-type done struct{ querytest.Reader }
-
-func (d *done) Done(context.Context) (map[uint16][]store.Interval, error) {
-	return map[uint16][]store.Interval{0: {{From: 0, To: 100}}, 1: {{From: 0, To: 70}}}, nil
-}
-
-func TestARangeThatMovesCountsOnce(t *testing.T) {
-	rows := querytest.Reader{Rows: []span.Rollup{row(0, span.TypeRPC, "a", "b", "Do", "", 5, 0, 1e6)}}
-	open := &moving{rows, 0, 3}
-	s := New([]store.Reader{open, &done{rows}}, DefaultConfig(), slog.New(slog.DiscardHandler))
-	got, err := s.Topology(t.Context(), firstMinutes, TopologyFilter{})
-	if err != nil || len(got.Edges) != 1 || got.Edges[0].Calls != 5 || open.reads != 4 {
-		t.Errorf("%v after %d reads: %+v", err, open.reads, got)
 	}
 }

@@ -30,9 +30,9 @@ type operationKey struct {
 // Operations lists the operations of an application, internal ones included, the busiest first; of all for app "". They
 // are counted by calls, since stat lines may spell operations differently; by stat lines where there are no calls.
 func (s *Service) Operations(ctx context.Context, r Range, app string) ([]Operation, error) {
-	var totals map[operationKey]*total
+	totals := make(map[operationKey]*total)
 	hasCalls := false
-	countRow := func(row *span.Rollup) {
+	err := s.each(ctx, r, func(row *span.Rollup) {
 		k := operationKey{row.Operation, row.Type, row.Source == span.SourceStats}
 		if app != "" && nodeName(row.Callee) != app || k.stats && row.Side == span.KindClient {
 			return
@@ -45,10 +45,6 @@ func (s *Service) Operations(ctx context.Context, r Range, app string) ([]Operat
 			totals[k] = t
 		}
 		t.add(row)
-	}
-	err := s.each(ctx, r, func() func(*span.Rollup) {
-		totals, hasCalls = make(map[operationKey]*total), false
-		return countRow
 	})
 	if err != nil {
 		return nil, err
@@ -88,12 +84,10 @@ type Point struct {
 // Series gives counts per minute of what was received; minutes without calls are left out. Totals of applications come
 // from stat lines as those of Apps do, everything narrower from calls.
 func (s *Service) Series(ctx context.Context, r Range, f SeriesFilter) ([]Point, error) {
-	var (
-		perMinute map[int64]received
-		whole     received
-	)
+	perMinute := make(map[int64]received)
+	whole := make(received)
 	totalsOnly := f.Operation == "" && f.Caller == ""
-	countRow := func(row *span.Rollup) {
+	err := s.each(ctx, r, func(row *span.Rollup) {
 		switch {
 		case f.App != "" && nodeName(row.Callee) != f.App, f.Caller != "" && nodeName(row.Caller) != f.Caller,
 			f.Operation != "" && row.Operation != f.Operation:
@@ -108,10 +102,6 @@ func (s *Service) Series(ctx context.Context, r Range, f SeriesFilter) ([]Point,
 		}
 		m.add(row)
 		whole.add(row)
-	}
-	err := s.each(ctx, r, func() func(*span.Rollup) {
-		perMinute, whole = make(map[int64]received), make(received)
-		return countRow
 	})
 	if err != nil {
 		return nil, err

@@ -69,12 +69,8 @@ func (s *Service) Topology(ctx context.Context, r Range, f TopologyFilter) (*Top
 	if err != nil {
 		return nil, err
 	}
-	var (
-		edges map[edgeKey]*edgeTotal
-		nodes received
-		roles kinds
-	)
-	countRow := func(row *span.Rollup) {
+	edges, nodes, roles := make(map[edgeKey]*edgeTotal), make(received), make(kinds)
+	err = s.each(ctx, r, func(row *span.Rollup) {
 		roles.add(row)
 		if f.Operation != "" && row.Operation != f.Operation || f.LoadTest != nil && row.LoadTest != *f.LoadTest {
 			return
@@ -98,10 +94,6 @@ func (s *Service) Topology(ctx context.Context, r Range, f TopologyFilter) (*Top
 		if row.LoadTest {
 			e.loadTest += row.Calls
 		}
-	}
-	err = s.each(ctx, r, func() func(*span.Rollup) {
-		edges, nodes, roles = make(map[edgeKey]*edgeTotal), make(received), make(kinds)
-		return countRow
 	})
 	if err != nil {
 		return nil, err
@@ -142,13 +134,9 @@ func apps(names map[string]bool, totals map[string]*appTotal, roles kinds) []App
 
 // Apps lists everything that called or was called in a time range, with what it received.
 func (s *Service) Apps(ctx context.Context, r Range) ([]App, error) {
-	var (
-		totals received
-		roles  kinds
-		// seen counts the calls that a name has part in: what was corrected away has none.
-		seen map[string]*uint64
-	)
-	countRow := func(row *span.Rollup) {
+	totals, roles := make(received), make(kinds)
+	seen := make(map[string]*uint64) // the calls that a name has part in: what was corrected away has none
+	err := s.each(ctx, r, func(row *span.Rollup) {
 		roles.add(row)
 		if row.Type != span.TypeInternal {
 			totals.add(row)
@@ -159,10 +147,6 @@ func (s *Service) Apps(ctx context.Context, r Range) ([]App, error) {
 			}
 			*seen[name] += row.Calls
 		}
-	}
-	err := s.each(ctx, r, func() func(*span.Rollup) {
-		totals, roles, seen = make(received), make(kinds), make(map[string]*uint64)
-		return countRow
 	})
 	if err != nil {
 		return nil, err
