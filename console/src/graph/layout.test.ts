@@ -6,7 +6,7 @@ const edge = (from: string, to: string, calls = 10): GraphEdge => ({ id: `${from
 const measure = (label: string, sub: string) => Math.max(label.length, sub.length) * 7
 
 it('puts callers before callees', () => {
-  const l = layOut(['a', 'b', 'c'].map(node), [edge('a', 'b'), edge('b', 'c'), edge('a', 'c')], 'LR', measure)
+  const l = layOut(['a', 'b', 'c'].map(node), [edge('a', 'b'), edge('b', 'c'), edge('a', 'c')], measure)
   const x = Object.fromEntries(l.nodes.map((n) => [n.id, n.x]))
   expect(x.a).toBeLessThan(x.b)
   expect(x.b).toBeLessThan(x.c)
@@ -15,22 +15,20 @@ it('puts callers before callees', () => {
 it('keeps nodes apart and inside the frame', () => {
   const names = Array.from({ length: 40 }, (_, i) => `n${i}`)
   const edges = names.slice(1).map((n, i) => edge(names[Math.floor(i / 3)], n, i + 1))
-  for (const direction of ['LR', 'TB'] as const) {
-    const l = layOut(names.map(node), edges, direction, measure)
-    for (const a of l.nodes) {
-      expect(a.x - a.width / 2).toBeGreaterThanOrEqual(0)
-      expect(a.x + a.width / 2).toBeLessThanOrEqual(l.width)
-      expect(a.y + a.height / 2).toBeLessThanOrEqual(l.height)
-      for (const b of l.nodes) {
-        if (a === b) continue
-        expect(Math.abs(a.x - b.x) >= (a.width + b.width) / 2 || Math.abs(a.y - b.y) >= (a.height + b.height) / 2).toBe(true)
-      }
+  const l = layOut(names.map(node), edges, measure)
+  for (const a of l.nodes) {
+    expect(a.x - a.width / 2).toBeGreaterThanOrEqual(0)
+    expect(a.x + a.width / 2).toBeLessThanOrEqual(l.width)
+    expect(a.y + a.height / 2).toBeLessThanOrEqual(l.height)
+    for (const b of l.nodes) {
+      if (a === b) continue
+      expect(Math.abs(a.x - b.x) >= (a.width + b.width) / 2 || Math.abs(a.y - b.y) >= (a.height + b.height) / 2).toBe(true)
     }
   }
 })
 
 it('draws rings, self-calls and pairs, and leaves out edges to nowhere', () => {
-  const l = layOut(['a', 'b', 'c'].map(node), [edge('a', 'b'), edge('b', 'a'), edge('c', 'c'), edge('a', 'zzz')], 'LR', measure)
+  const l = layOut(['a', 'b', 'c'].map(node), [edge('a', 'b'), edge('b', 'a'), edge('c', 'c'), edge('a', 'zzz')], measure)
   expect(l.edges.map((e) => e.id)).toEqual(['a>b', 'b>a', 'c>c'])
   for (const e of l.edges) {
     expect(e.path).toMatch(/^M[-\d.,C ]+$/)
@@ -45,7 +43,6 @@ it('has edges grow with calls, but within bounds', () => {
   expect(edgeWidth(1e3, 1e6)).toBeLessThan(edgeWidth(1e4, 1e6))
 })
 
-it('has lines leave and arrive along the layers', () => {
-  expect(flow([{ x: 0, y: 0 }, { x: 10, y: 20 }], 'LR')).toBe('M0.0,0.0C5.0,0.0 5.0,20.0 10.0,20.0')
-  expect(flow([{ x: 0, y: 0 }, { x: 10, y: 20 }], 'TB')).toBe('M0.0,0.0C0.0,10.0 10.0,10.0 10.0,20.0')
+it('has lines leave and arrive level', () => {
+  expect(flow([{ x: 0, y: 0 }, { x: 10, y: 20 }])).toBe('M0.0,0.0C5.0,0.0 5.0,20.0 10.0,20.0')
 })

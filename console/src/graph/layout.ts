@@ -74,32 +74,30 @@ export function arrow(from: Point, to: Point, width: number): { head: string; ne
 }
 
 /**
- * A line through the points that leaves, passes and arrives along the direction of the layers, so that edges flow like
- * wires in a diagram and pass exactly where their labels stand.
+ * A line through the points that leaves, passes and arrives level, so that edges flow like wires in a diagram and pass
+ * exactly where their labels stand.
  */
-export function flow(points: Point[], direction: 'LR' | 'TB'): string {
+export function flow(points: Point[]): string {
   const f = (n: number) => n.toFixed(1)
   let d = `M${f(points[0].x)},${f(points[0].y)}`
   for (let i = 1; i < points.length; i++) {
     const p = points[i - 1]
     const q = points[i]
-    if (direction === 'LR') {
-      const m = (p.x + q.x) / 2
-      d += `C${f(m)},${f(p.y)} ${f(m)},${f(q.y)} ${f(q.x)},${f(q.y)}`
-    } else {
-      const m = (p.y + q.y) / 2
-      d += `C${f(p.x)},${f(m)} ${f(q.x)},${f(m)} ${f(q.x)},${f(q.y)}`
-    }
+    const m = (p.x + q.x) / 2
+    d += `C${f(m)},${f(p.y)} ${f(m)},${f(q.y)} ${f(q.x)},${f(q.y)}`
   }
   return d
 }
 
-/** Lays a graph out in layers, callers before callees. `measure` gives the width of a label and of a quiet line. */
-export function layOut(nodes: GraphNode[], edges: GraphEdge[], direction: 'LR' | 'TB', measure: (label: string, sub: string) => number): Layout {
+/**
+ * Lays a graph out in layers from left to right, callers before callees. `measure` gives the width of a label and of a
+ * quiet line; with `labels` room is kept for those of the edges, if they are few.
+ */
+export function layOut(nodes: GraphNode[], edges: GraphEdge[], measure: (label: string, sub: string) => number, labels = true): Layout {
   const g = new Graph({ multigraph: true })
-  const labelled = edges.length <= mostLabels
+  const labelled = labels && edges.length <= mostLabels
   const compact = nodes.length >= compactFrom
-  g.setGraph({ rankdir: direction, nodesep: compact ? 8 : 24, ranksep: direction === 'LR' ? (labelled ? 44 : 72) : labelled ? 28 : 56, edgesep: compact ? 6 : 14, marginx: 16, marginy: 16 })
+  g.setGraph({ rankdir: 'LR', nodesep: compact ? 8 : 24, ranksep: labelled ? 44 : 72, edgesep: compact ? 6 : 14, marginx: 16, marginy: 16 })
   g.setDefaultEdgeLabel(() => ({}))
   const known = new Set(nodes.map((n) => n.id))
   for (const n of nodes) g.setNode(n.id, { width: Math.min(measure(n.label, compact ? '' : n.sub) + (n.kind === 'app' ? 28 : 56), most), height: compact ? 26 : 44 })
@@ -123,20 +121,18 @@ export function layOut(nodes: GraphNode[], edges: GraphEdge[], direction: 'LR' |
   // Edges meet their nodes at the sides that face each other, spread out in the order of where they lead.
   const routes = new Map<string, { edge: GraphEdge; inner: Point[]; label?: Point; back: boolean }>()
   const ports = new Map<string, { edge: string; toward: number; start: boolean }[]>()
-  const across = (p: Point) => (direction === 'LR' ? p.y : p.x)
-  const along = (p: Point) => (direction === 'LR' ? p.x : p.y)
   for (const e of drawn) {
     if (e.from === e.to) continue
     const { points, x, y } = g.edge(e.from, e.to, e.id) as { points: Point[]; x?: number; y?: number }
     const a = placed.get(e.from) as PlacedNode
     const b = placed.get(e.to) as PlacedNode
     const label = x !== undefined && y !== undefined ? { x, y } : undefined
-    const half = direction === 'LR' && label ? measure('', e.label) / 2 + 6 : 0
+    const half = label ? measure('', e.label) / 2 + 6 : 0
     // The line is straight where its label stands, and bends before and after.
     const inner = points
       .slice(1, -1)
       .flatMap((p) => (half && Math.abs(p.x - x!) < 0.5 && Math.abs(p.y - y!) < 0.5 ? [{ x: p.x - half, y: p.y }, { x: p.x + half, y: p.y }] : [p]))
-    const back = along(b) < along(a)
+    const back = b.x < a.x
     if (back && half) inner.reverse().sort((p, q) => q.x - p.x)
     routes.set(e.id, { edge: e, inner, label, back })
     const put = (node: string, side: string, toward: number, start: boolean) => {
@@ -145,8 +141,8 @@ export function layOut(nodes: GraphNode[], edges: GraphEdge[], direction: 'LR' |
       if (list) list.push({ edge: e.id, toward, start })
       else ports.set(key, [{ edge: e.id, toward, start }])
     }
-    put(e.from, back ? 'before' : 'after', across(inner[0] ?? b), true)
-    put(e.to, back ? 'after' : 'before', across(inner[inner.length - 1] ?? a), false)
+    put(e.from, back ? 'before' : 'after', (inner[0] ?? b).y, true)
+    put(e.to, back ? 'after' : 'before', (inner[inner.length - 1] ?? a).y, false)
   }
   const starts = new Map<string, Point>()
   const ends = new Map<string, Point>()
@@ -154,11 +150,11 @@ export function layOut(nodes: GraphNode[], edges: GraphEdge[], direction: 'LR' |
     const [id, side] = key.split(/\n(?=\w+$)/)
     const n = placed.get(id) as PlacedNode
     const sign = side === 'after' ? 1 : -1
-    const room = (direction === 'LR' ? n.height - 12 : Math.min(n.width - 28, 120)) * (n.kind === 'app' ? 1 : 0.6)
+    const room = (n.height - 12) * (n.kind === 'app' ? 1 : 0.6)
     list.sort((p, q) => p.toward - q.toward)
     list.forEach((p, i) => {
       const offset = list.length === 1 ? 0 : (i / (list.length - 1) - 0.5) * Math.min(room, (list.length - 1) * 12)
-      const at = direction === 'LR' ? { x: n.x + (sign * n.width) / 2, y: n.y + offset } : { x: n.x + offset, y: n.y + (sign * n.height) / 2 }
+      const at = { x: n.x + (sign * n.width) / 2, y: n.y + offset }
       ;(p.start ? starts : ends).set(p.edge, at)
     })
   }
@@ -174,12 +170,10 @@ export function layOut(nodes: GraphNode[], edges: GraphEdge[], direction: 'LR' |
     }
     const start = starts.get(e.id) as Point
     const end = ends.get(e.id) as Point
-    // The line arrives along the layers, and so does its head.
-    const step = route.back ? 1 : -1
-    const before = direction === 'LR' ? { x: end.x + step, y: end.y } : { x: end.x, y: end.y + step }
-    const { head, neck } = arrow(before, end, width)
+    // The line arrives level, and so does its head.
+    const { head, neck } = arrow({ x: end.x + (route.back ? 1 : -1), y: end.y }, end, width)
     const middle = route.label ?? route.inner[Math.floor(route.inner.length / 2)] ?? { x: (start.x + end.x) / 2, y: (start.y + end.y) / 2 }
-    return { ...e, width, x: middle.x, y: middle.y, path: flow([start, ...route.inner, neck], direction), head }
+    return { ...e, width, x: middle.x, y: middle.y, path: flow([start, ...route.inner, neck]), head }
   })
   const size = g.graph() as { width?: number; height?: number }
   return { nodes: [...placed.values()], edges: outEdges, width: size.width ?? 0, height: size.height ?? 0 }

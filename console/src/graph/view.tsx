@@ -41,6 +41,7 @@ export function GraphView({ nodes, edges, chosen, found, marked, onChoose }: Pro
   const t = useText()
   const box = useRef<HTMLDivElement>(null)
   const size = useSize(box)
+  // A narrow screen has no room for labels; the chosen edge still shows its own.
   const isNarrow = useMedia(narrow)
   const [fonts, setFonts] = useState(0)
   useEffect(() => {
@@ -49,22 +50,24 @@ export function GraphView({ nodes, edges, chosen, found, marked, onChoose }: Pro
   }, [])
   // The same structure keeps its layout when only numbers change, so that a refresh doesn't shuffle the picture.
   const structure = `${nodes.map((n) => `${n.id}\t${n.label}`).join('\n')}\n${edges.map((e) => e.id).join('\n')}`
-  const frame = useMemo(() => layOut(nodes, edges, isNarrow ? 'TB' : 'LR', measure), [structure, isNarrow, fonts])
+  const frame = useMemo(() => layOut(nodes, edges, measure, !isNarrow), [structure, isNarrow, fonts])
   const nodeById = useMemo(() => new Map(nodes.map((n) => [n.id, n])), [nodes])
   const edgeById = useMemo(() => new Map(edges.map((e) => [e.id, e])), [edges])
 
   const fit = (): Camera => {
     if (!size.width || !frame.width) return { x: 0, y: 0, k: 1 }
-    const k = Math.min(1.15, (size.width - 16) / frame.width, (size.height - 16) / frame.height)
+    const all = Math.min(1.15, (size.width - 16) / frame.width, (size.height - 16) / frame.height)
     // Below this nothing can be read: better the beginning of the graph at a readable size.
-    const readable = Math.max(k, 0.5)
-    const x = frame.width * readable <= size.width ? (size.width - frame.width * readable) / 2 : isNarrow ? (size.width - frame.width * readable) / 2 : 0
-    const y = frame.height * readable <= size.height ? (size.height - frame.height * readable) / 2 : isNarrow ? 0 : (size.height - frame.height * readable) / 2
-    return { x, y, k: readable }
+    const k = Math.max(all, isNarrow ? 0.7 : 0.55)
+    const first = frame.nodes.reduce((a, n) => (n.x < a.x ? n : a), frame.nodes[0])
+    const x = frame.width * k <= size.width ? (size.width - frame.width * k) / 2 : 0
+    const tall = frame.height * k > size.height
+    const y = tall ? Math.min(0, Math.max(size.height - frame.height * k, size.height / 2 - first.y * k)) : (size.height - frame.height * k) / 2
+    return { x, y, k }
   }
   const [camera, setCamera] = useState<Camera | null>(null)
   const cam = camera ?? fit()
-  useEffect(() => setCamera(null), [frame, isNarrow])
+  useEffect(() => setCamera(null), [frame])
 
   const zoomAt = (factor: number, px = size.width / 2, py = size.height / 2) =>
     setCamera((old) => {
@@ -153,9 +156,9 @@ export function GraphView({ nodes, edges, chosen, found, marked, onChoose }: Pro
     turn(id)
   }
   useEffect(() => {
-    if (!camera || !chosen) return
+    if (!chosen || !size.width) return
     bring(nodeById.has(chosen) ? chosen : (edgeById.get(chosen)?.to ?? ''))
-  }, [chosen, size.width])
+  }, [chosen, size.width, frame])
   const chosenEdge = edgeById.get(chosen)
   const near = useMemo(() => {
     if (!nodeById.has(chosen)) return null
@@ -170,7 +173,7 @@ export function GraphView({ nodes, edges, chosen, found, marked, onChoose }: Pro
   const onEdge = (e: GraphEdge) => e.id === chosen || marked?.has(e.id) || (near !== null && (e.from === chosen || e.to === chosen))
   const dimEdge = (e: GraphEdge) => (found ? true : (near !== null || chosenEdge !== undefined) && !onEdge(e))
   const compact = nodes.length >= compactFrom
-  const showLabels = edges.length <= mostLabels && cam.k > 0.55
+  const showLabels = !isNarrow && edges.length <= mostLabels && cam.k > 0.55
 
   return (
     <div class="graph" ref={box}>

@@ -38,7 +38,7 @@ export function Detail({ model, row }: { model: TraceModel; row: Row }) {
   }
   const start = msOf(c.startUnixNano)
   const around = absolute(start - 15 * 60_000, start + 15 * 60_000)
-  const same = searchHref({ caller: c.caller, callee: c.callee, operation: c.operation }, around)
+  const same = searchHref({ caller: c.caller || 'external', callee: c.callee, operation: c.operation }, around)
   const mq = c.type === 'mq'
   const clientName = c.client?.kind === 'internal' ? t('detail.internal') : mq ? t('detail.producer') : t('detail.client')
   const serverName = mq ? t('detail.consumer') : t('detail.server')

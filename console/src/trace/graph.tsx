@@ -5,6 +5,7 @@ import { useText } from '../i18n'
 import { GraphView } from '../graph/view'
 import { update } from '../route'
 import { Dur } from '../ui/dur'
+import { Icon } from '../ui/icon'
 import { AppName } from '../ui/labels'
 import { Segmented } from '../ui/segmented'
 import { aggregate, edgeId } from './aggregate'
@@ -72,6 +73,9 @@ export function TraceGraph({ model, state }: { model: TraceModel; state: TraceSt
         <GraphView nodes={nodes} edges={edges} chosen={state.part} marked={marked} onChoose={(part) => update({ part }, true)} />
         {rows && (
           <aside class="side" aria-label={edge ? t('graph.callsOf') : t('graph.callsOfNode')}>
+            <button type="button" class="btn plain icon tight side-close" aria-label={t('detail.close')} onClick={() => update({ part: null }, true)}>
+              <Icon name="close" />
+            </button>
             <PartCalls model={model} rows={rows} title={edge ? [edge.from, edge.to] : [state.part]} errors={edge?.errors ?? node?.errors ?? 0} total={edge?.total ?? node?.total ?? 0} slowest={edge?.slowest ?? node?.slowest ?? 0} chosen={chosenRow} />
           </aside>
         )}

@@ -74,6 +74,9 @@ function Header({ trace, view }: { trace: Trace; view: 'waterfall' | 'graph' }) 
         </h1>
         {trace.loadTest && <LoadTestBadge />}
         <span class="grow" />
+        <a class="btn plain" href={`/api/v1/traces/${encodeURIComponent(trace.traceId || trace.w3cTraceId)}`} target="_blank" rel="noopener">
+          JSON
+        </a>
         <Segmented
           label={t('trace.view')}
           value={view}

@@ -286,7 +286,8 @@ export function Bars({ row, px, width, critical }: { row: Row; px(ns: number): n
   const whole = { start: row.start, end: row.end }
   // Inside its client's bar, with the same margin as a server's bar has above and below; too short a bar has no room.
   const within = z - a > 10 ? { left: `${a + 4}px`, width: `${z - a - 8}px` } : null
-  const label = formatDuration(c.durationNano)
+  // A message's label stands by its consumer's bar and tells of that.
+  const label = formatDuration(c.type === 'mq' && row.server ? row.server.end - row.server.start : c.durationNano)
   // Right of the bar, else left of it, else inside at its end.
   const labelStyle = z + labelRoom <= width + laneRight ? { left: `${z + 6}px` } : a >= labelRoom ? { right: `calc(100% - ${a - 6}px)` } : { right: `calc(100% - ${Math.min(z, width) - 5}px)` }
   const inside = z + labelRoom > width + laneRight && a < labelRoom
