@@ -251,7 +251,7 @@ export function makeTrace(seed: number, start: bigint, o: Options = {}, root?: H
     return {
       ...base, spanId: client ? spanId : serverId, caller: d.caller, callee: d.hop.callee, type: d.hop.type, operation: d.hop.op,
       startUnixNano: at(d.at), durationNano: d.dur, serverDurationNano: server ? d.serverDur : null,
-      gapNano: d.sides === 'both' ? (d.hop.type === 'mq' ? d.serverAt - d.at - d.dur : d.dur - d.serverDur) : null,
+      gapNano: d.sides === 'both' ? (d.hop.type === 'mq' ? d.serverAt - d.at : d.dur - d.serverDur) : null,
       sides: d.sides, error: d.error, resultCode: code, serverResultCode: server ? code : '', loadTest: o.loadTest ?? false,
       callerAddress: from, calleeAddress: to, statusMessage: message,
       id, parentId: parent, depth: d.depth, client, server, skewNano: d.sides === 'both' ? d.skew : 0, selfNano: d.self,

@@ -177,7 +177,7 @@ export const en = {
   'detail.noTwin': 'Reports no server side',
   'detail.requestGap': 'request gap',
   'detail.responseGap': 'response gap',
-  'detail.queueGap': 'in the queue',
+  'detail.queueGap': 'from sending to consuming',
   'detail.gap': 'Gap',
   'detail.gapSum': '{gap} between the two sides ({share} of the call): network and queues',
   'detail.negativeGap': 'The sides overlap by {gap}: their clocks disagree.',

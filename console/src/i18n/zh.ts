@@ -179,7 +179,7 @@ export const zh: Record<Key, string> = {
   'detail.noTwin': '此类调用没有服务端数据',
   'detail.requestGap': '请求间隙',
   'detail.responseGap': '响应间隙',
-  'detail.queueGap': '在队列中',
+  'detail.queueGap': '从发送到消费',
   'detail.gap': '间隙',
   'detail.gapSum': '两侧之间 {gap}（占此次调用的 {share}）：网络与排队',
   'detail.negativeGap': '两侧重叠 {gap}：两台主机的时钟不一致。',

@@ -99,7 +99,7 @@ function Twin({ row, clientName, serverName }: { row: Row; clientName: string; s
               {row.server ? <i class="bar server" style={pos(row.server)} /> : <i class="bar none"><em>{t('detail.notReceived')}</em></i>}
               {gaps && gaps.queue === null && gaps.request > 0 && row.client && row.server && <i class="gap" style={pos({ start: row.client.start, end: row.server.start })} />}
               {gaps && gaps.queue === null && gaps.response > 0 && row.client && row.server && <i class="gap" style={pos({ start: row.server.end, end: row.client.end })} />}
-              {gaps && gaps.queue !== null && gaps.queue > 0 && row.client && row.server && <i class="gap" style={pos({ start: row.client.end, end: row.server.start })} />}
+              {gaps && gaps.queue !== null && gaps.queue > 0 && row.client && row.server && <i class="gap" style={pos({ start: row.client.start, end: row.server.start })} />}
             </span>
           </>
         )}

@@ -207,7 +207,10 @@ export function findRows(model: TraceModel, query: string): number[] {
   return out
 }
 
-/** The gaps of a call: how long it was under way to the server and back; for messages, how long it lay in the queue. */
+/**
+ * The gaps of a call: how long it was under way to the server and back; for messages, the time from
+ * the start of sending to the start of consuming (a consumer may begin before the producer has its acknowledgement).
+ */
 export interface Gaps {
   request: number
   response: number
@@ -216,7 +219,7 @@ export interface Gaps {
 
 export function gapsOf(r: Row): Gaps | null {
   if (!r.client || !r.server) return null
-  if (r.call.type === 'mq') return { request: 0, response: 0, queue: r.server.start - r.client.end }
+  if (r.call.type === 'mq') return { request: 0, response: 0, queue: r.server.start - r.client.start }
   return { request: r.server.start - r.client.start, response: r.client.end - r.server.end, queue: null }
 }
 

@@ -66,11 +66,11 @@ describe('the tree', () => {
 describe('the gap', () => {
   it('is named at both ends', () => expect(gapsOf(buildModel(traceOf('0 - 0 100')).rows[0])).toEqual({ request: 1, response: 2, queue: null }))
 
-  it('of a message is its time in the queue', () => {
+  it('of a message is the time from sending to consuming', () => {
     const t = traceOf('0 - 0 10')
     t.calls[0].type = 'mq'
     t.calls[0].server!.startUnixNano = (start + 40n).toString()
-    expect(gapsOf(buildModel(t).rows[0])?.queue).toBe(30)
+    expect(gapsOf(buildModel(t).rows[0])?.queue).toBe(40)
   })
 
   it('is unknown with one side', () => {
