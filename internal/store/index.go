@@ -67,6 +67,12 @@ func (x *index) take(kv Volume) {
 func (x *index) add(kv Volume, id RangeID, d *done) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if !kv.Acquire() { // dropped since it was written: drop, which follows, must find nothing new
+		x.intervals[id.Partition] = insertInterval(x.intervals[id.Partition], Interval{id.From, d.to})
+		kv.Release()
+		return
+	}
+	kv.Release()
 	v := x.volumeOf(kv)
 	if v.byID[id] != nil {
 		return

@@ -21,6 +21,7 @@ func (s *Store) readIDs(ctx context.Context, r *rangeInfo, chunk int) (*ids, err
 }
 
 func (s *Store) readFilters(ctx context.Context, r *rangeInfo, block int) (*filters, error) {
+	s.metrics.blocks.Inc()
 	b, err := getValue(ctx, r.volume, r.id, kindFilter, block)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/sdk/id"
@@ -87,6 +88,7 @@ func (s *Store) Search(ctx context.Context, q *Query, yield func(span.Call) bool
 		return err
 	}
 	defer s.end()
+	defer s.metrics.read("search", time.Now())
 	volumes := s.index.snapshot()
 	defer releaseAll(volumes)
 	run := &search{store: s, q: q, size: firstBatch, yield: yield, ids: make(map[chunkKey]*ids)}
@@ -389,6 +391,7 @@ func (s *Store) RollupsWithout(ctx context.Context, from, to int64, without map[
 		return err
 	}
 	defer s.end()
+	defer s.metrics.read("rollups", time.Now())
 	volumes := s.index.snapshot()
 	defer releaseAll(volumes)
 	for _, v := range volumes {
@@ -423,6 +426,7 @@ func (s *Store) Trace(ctx context.Context, trace id.Trace, limit int) (calls []s
 		return nil, false, err
 	}
 	defer s.end()
+	defer s.metrics.read("trace", time.Now())
 	if limit <= 0 {
 		limit = math.MaxInt
 	}

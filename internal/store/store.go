@@ -122,6 +122,8 @@ type Store struct {
 	kv    KV
 	codec *column.Codec
 	index *index
+	// metrics is set by Open.
+	metrics *Metrics
 	// scratch holds *scratch.
 	scratch sync.Pool
 
@@ -137,6 +139,7 @@ func Open(ctx context.Context, kv KV) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{kv: kv, codec: codec, index: newIndex()}
+	s.metrics = newMetrics(s)
 	volumes := kv.Volumes()
 	for i, v := range volumes {
 		if err := s.load(ctx, v); err != nil {
@@ -297,6 +300,7 @@ func (s *Store) drop(volumes []Volume) (dropped []Day, err error) {
 	for _, v := range volumes {
 		if err == nil {
 			if err = s.kv.Drop(v); err == nil {
+				s.metrics.dropped.Inc()
 				dropped = append(dropped, v.Day())
 				s.index.drop(v)
 			}

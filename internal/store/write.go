@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/twinspan/twinspan/sdk/id"
 )
@@ -66,6 +67,7 @@ func (s *Store) WriteRange(ctx context.Context, r *Range) error {
 		return err
 	}
 	defer release()
+	defer func(from time.Time) { s.metrics.writeSeconds.Observe(time.Since(from).Seconds()) }(time.Now())
 	w := rangeWriter{store: s, r: r, scratch: s.takeScratch()}
 	w.encode()
 	w.scratch.forget()
@@ -74,6 +76,7 @@ func (s *Store) WriteRange(ctx context.Context, r *Range) error {
 		return fmt.Errorf("store: writing range %s: %w", r.ID, err)
 	}
 	if err := s.put(ctx, &w); err != nil {
+		s.metrics.failures.Inc()
 		return fmt.Errorf("store: writing range %s of %d calls: %w", r.ID, len(r.Calls), err)
 	}
 	return nil
@@ -86,12 +89,23 @@ func (s *Store) put(ctx context.Context, w *rangeWriter) error {
 		v, err := s.kv.Write(ctx, s.receipt(w.r), w.out, doneRow)
 		if err == nil {
 			s.index.add(v, w.r.ID, &w.done)
+			s.metrics.ranges.Inc()
+			s.metrics.calls.Add(float64(w.done.calls))
+			s.metrics.bytes.Add(float64(w.size()))
 			return nil
 		}
 		if !errors.Is(err, ErrNoSpace) || !s.dropOldestDay() {
 			return err
 		}
 	}
+}
+
+// size is that of all rows.
+func (w *rangeWriter) size() (n int) {
+	for i := range w.out {
+		n += len(w.out[i].Key) + len(w.out[i].Value)
+	}
+	return n
 }
 
 func (w *rangeWriter) encode() {

@@ -10,6 +10,8 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,6 +36,7 @@ func Run(t *testing.T, open func(t *testing.T) (reopen func() *store.Store)) {
 		"Closed":     testClosed,
 		"Cancelled":  testCancelled,
 		"FutureTime": testFuture,
+		"Concurrent": testConcurrent,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -473,5 +476,45 @@ func testFuture(t *testing.T, open func() *store.Store) {
 	q := store.Query{From: Day, To: Day + 6e9}
 	if found := Search(t, s, &q, 10); len(found) != 1 || found[0].Start() != lead.Start {
 		t.Errorf("%d calls found by their receipt", len(found))
+	}
+}
+
+// testConcurrent writes several partitions while others read: what is found is always whole ranges.
+func testConcurrent(t *testing.T, open func() *store.Store) {
+	s := open()
+	defer close(t, s)
+	const partitions, ranges, size = 3, 8, 40
+	var writers, readers sync.WaitGroup
+	var done atomic.Bool
+	for p := range uint16(partitions) {
+		writers.Go(func() {
+			g := NewGen(uint64(p))
+			for i := range int64(ranges) {
+				r := store.Range{ID: store.RangeID{Partition: p, From: i}, To: i + 1, Received: Day + i%2*int64(24*time.Hour),
+					Calls: g.Calls(size), Rollups: g.Rollups(5)}
+				if err := s.WriteRange(ctx, &r); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for range 2 {
+		readers.Go(func() {
+			for !done.Load() {
+				n := 0
+				err := s.Search(ctx, &store.Query{From: math.MinInt64, Lean: true}, func(span.Call) bool { n++; return true })
+				if err != nil || n%size != 0 {
+					t.Errorf("%d calls in ranges of %d, %v", n, size, err)
+					return
+				}
+				s.Stats()
+			}
+		})
+	}
+	writers.Wait()
+	done.Store(true)
+	readers.Wait()
+	if n := len(Search(t, s, &store.Query{From: math.MinInt64}, everything)); n != partitions*ranges*size {
+		t.Errorf("%d calls at the end", n)
 	}
 }

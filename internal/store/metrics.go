@@ -1,0 +1,55 @@
+package store
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics are a store's own measurements, from Open on.
+type Metrics struct {
+	ranges, calls, bytes, failures prometheus.Counter
+	dropped                        prometheus.Counter
+	blocks                         prometheus.Counter
+	writeSeconds                   prometheus.Histogram
+	readSeconds                    *prometheus.HistogramVec
+	size, kept                     prometheus.GaugeFunc
+}
+
+func newMetrics(s *Store) *Metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: "twinspan_store_" + name, Help: help})
+	}
+	gauge := func(name, help string, value func(Stats) float64) prometheus.GaugeFunc {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "twinspan_store_" + name, Help: help},
+			func() float64 { return value(s.Stats()) })
+	}
+	return &Metrics{
+		ranges:   counter("ranges_total", "Ranges written."),
+		calls:    counter("calls_total", "Calls written."),
+		bytes:    counter("written_bytes_total", "Bytes of the rows of written ranges."),
+		failures: counter("write_failures_total", "Ranges that could not be written; each is tried again."),
+		dropped:  counter("dropped_directories_total", "Directories dropped by expiry or for want of space."),
+		blocks:   counter("blocks_read_total", "Blocks opened by searches and traces."),
+		writeSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "twinspan_store_write_duration_seconds",
+			Help: "Duration of writing a range.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}),
+		readSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "twinspan_store_read_duration_seconds",
+			Help: "Duration of reads by what is read: trace, search or rollups.", Buckets: prometheus.ExponentialBuckets(0.0001, 2, 17)},
+			[]string{"read"}),
+		size: gauge("size_bytes", "Bytes on disk.", func(st Stats) float64 { return float64(st.Bytes) }),
+		kept: gauge("calls", "Calls on disk.", func(st Stats) float64 { return float64(st.Calls) }),
+	}
+}
+
+// Register adds the collectors to r; it panics if they are there already, which is a mistake in the program: one process
+// has one store.
+func (m *Metrics) Register(r prometheus.Registerer) {
+	r.MustRegister(m.ranges, m.calls, m.bytes, m.failures, m.dropped, m.blocks, m.writeSeconds, m.readSeconds, m.size, m.kept)
+}
+
+func (m *Metrics) read(what string, from time.Time) {
+	m.readSeconds.WithLabelValues(what).Observe(time.Since(from).Seconds())
+}
+
+// Metrics gives the store's measurements.
+func (s *Store) Metrics() *Metrics { return s.metrics }
