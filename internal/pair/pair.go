@@ -4,6 +4,8 @@
 package pair
 
 import (
+	"slices"
+
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/sdk/id"
 )
@@ -13,10 +15,11 @@ type Pairer struct {
 	window int64
 	emit   func(span.Call)
 	slots  map[key]*slot
-	// queue holds the slots in the order of their deadlines; those that are settled are skipped.
-	queue []*slot
-	free  []*slot
-	held  int
+	// first and last end a list of the slots in the order of their deadlines. Most slots leave it long before: a settled
+	// slot must not hold on to anything until its deadline, because a half keeps its whole request in memory.
+	first, last *slot
+	free        []*slot
+	held        int
 }
 
 // key names a call: by the id of its client half.
@@ -32,8 +35,8 @@ type slot struct {
 	waiting  []*span.Half
 	room     [1]*span.Half
 	// producer is set once a producer half was joined, for further deliveries of its message.
-	producer *span.Half
-	live     bool
+	producer       *span.Half
+	before, behind *slot
 }
 
 // New makes a Pairer that waits for window nanoseconds and gives every call to emit.
@@ -95,10 +98,14 @@ func (p *Pairer) open(k key, now int64) *slot {
 	} else {
 		s = new(slot)
 	}
-	s.key, s.deadline, s.live, s.producer = k, now+p.window, true, nil
-	s.waiting = s.room[:0]
+	s.key, s.deadline, s.waiting = k, now+p.window, s.room[:0]
 	p.slots[k] = s
-	p.queue = append(p.queue, s)
+	if s.before = p.last; p.last != nil {
+		p.last.behind = s
+	} else {
+		p.first = s
+	}
+	p.last = s
 	return s
 }
 
@@ -122,12 +129,27 @@ func (p *Pairer) join(s *slot, h, twin *span.Half) {
 	}
 }
 
-// settle ends a slot. It is used again only when the queue has passed it.
+// settle ends a slot, which is then free for another key.
 func (p *Pairer) settle(s *slot) {
 	delete(p.slots, s.key)
-	s.live, s.producer = false, nil
-	clear(s.waiting)
+	if s.before != nil {
+		s.before.behind = s.behind
+	} else {
+		p.first = s.behind
+	}
+	if s.behind != nil {
+		s.behind.before = s.before
+	} else {
+		p.last = s.before
+	}
+	*s = slot{}
+	if len(p.free) < maxFree {
+		p.free = append(p.free, s)
+	}
 }
+
+// maxFree bounds the slots kept for reuse.
+const maxFree = 1 << 12
 
 // take gives the best waiting half of the other side and removes it from the slot.
 func (s *slot) take(h *span.Half) *span.Half {
@@ -148,7 +170,7 @@ func (s *slot) take(h *span.Half) *span.Half {
 		return nil
 	}
 	twin := s.waiting[best]
-	s.waiting = append(s.waiting[:best], s.waiting[best+1:]...)
+	s.waiting = slices.Delete(s.waiting, best, best+1)
 	return twin
 }
 
@@ -182,35 +204,17 @@ func (p *Pairer) Expire(now int64) { p.release(now) }
 func (p *Pairer) Flush() { p.release(1<<63 - 1) }
 
 func (p *Pairer) release(now int64) {
-	n := 0
-	for _, s := range p.queue {
-		if s.live && s.deadline > now {
-			break
+	for p.first != nil && p.first.deadline <= now {
+		s := p.first
+		peer := ""
+		if s.producer != nil {
+			peer = s.producer.App
 		}
-		n++
-		if s.live {
-			p.held -= len(s.waiting)
-			peer := ""
-			if s.producer != nil {
-				peer = s.producer.App
-			}
-			for _, h := range s.waiting {
-				p.emit(single(h, peer))
-			}
-			p.settle(s)
+		p.held -= len(s.waiting)
+		for _, h := range s.waiting {
+			p.emit(single(h, peer))
 		}
-		s.waiting = nil
-		p.free = append(p.free, s)
-	}
-	if n > 0 {
-		rest := copy(p.queue, p.queue[n:])
-		clear(p.queue[rest:])
-		p.queue = p.queue[:rest]
-	}
-	const spare = 1 << 14
-	if len(p.free) > spare {
-		clear(p.free[spare:])
-		p.free = p.free[:spare]
+		p.settle(s)
 	}
 }
 
