@@ -390,7 +390,7 @@ func (d *lineDecoder) sides(h *span.Half, n *notes) {
 	local := span.HostPort(n.localHost, n.localPort)
 	peer := span.HostPort(n.remoteHost, n.remotePort)
 	if n.url != "" {
-		host, _ := splitURL(n.url)
+		host, _ := span.SplitURL(n.url)
 		if h.Kind.CalleeSide() {
 			local = first(local, host)
 		} else {
@@ -447,10 +447,10 @@ func endpointAddr(endpoint string) string {
 func (d *lineDecoder) operation(t span.Type, n *notes) string {
 	switch {
 	case n.url != "" && (d.comp.shape == shapeHTTP || d.comp.shape == shapeAny):
-		_, path := splitURL(n.url)
-		return httpOperation(n.method, path)
+		_, path := span.SplitURL(n.url)
+		return span.HTTPOperation(n.method, path)
 	case n.sql != "" || d.comp.shape == shapeSQL:
-		return sqlOperation(n.sql)
+		return span.SQLOperation(n.sql)
 	case n.dest != "":
 		return n.dest
 	case n.service != "":
