@@ -101,7 +101,8 @@ func (c *collector) restart() {
 	c.start()
 }
 
-func (c *collector) hand(_, _ int64, rec *wire.Record) {
+func (c *collector) hand(_, _ int64, rec *wire.Record, taken func()) {
+	defer taken()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range rec.Batch.Halves {

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twinspan/twinspan/internal/bus/wal"
@@ -119,10 +120,14 @@ func (c *Collector) loadStates(ctx context.Context, rec *Recovered) error {
 	return nil
 }
 
+// replayAhead bounds the records that replay reads ahead of the partitions.
+const replayAhead = 64
+
 // replay hands the log's records from an offset on to the partitions, which leave out what their done ranges hold.
 func (c *Collector) replay(ctx context.Context, from int64, rec *Recovered) error {
 	records := 0
 	twice := newReplayed()
+	ahead := make(chan struct{}, replayAhead)
 	err := c.log.Read(ctx, from, func(e wal.Entry) error {
 		r, err := wire.UnpackRecord(e.Data)
 		if err != nil {
@@ -141,7 +146,12 @@ func (c *Collector) replay(ctx context.Context, from int64, rec *Recovered) erro
 		if twice.seen(&r) {
 			r.Batch = span.Batch{}
 		}
-		c.Hand(e.Offset, e.Received, &r)
+		select {
+		case ahead <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		c.Hand(e.Offset, e.Received, &r, func() { <-ahead })
 		return nil
 	})
 	if err != nil {
@@ -178,15 +188,13 @@ func (d *replayed) seen(r *wire.Record) bool {
 	return again
 }
 
-// Hand takes a durable record; see ingest.Hand. It blocks while partitions are behind.
-func (c *Collector) Hand(offset, received int64, rec *wire.Record) {
-	it := item{offset: offset, received: received, rec: rec}
+// Hand takes a durable record; see ingest.Hand. It does not wait: taken is called once all partitions have the record,
+// and until then it is the caller's to bound what is handed over.
+func (c *Collector) Hand(offset, received int64, rec *wire.Record, taken func()) {
+	it := item{offset: offset, received: received, rec: rec, left: new(atomic.Int32), taken: taken}
+	it.left.Store(int32(len(c.parts)))
 	for _, p := range c.parts {
-		select {
-		case p.in <- it:
-		case <-c.stop:
-			return
-		}
+		p.in.put(it)
 	}
 }
 

@@ -83,7 +83,7 @@ func (b *bench) send(rec wire.Record) {
 	b.t.Helper()
 	b.now += 1e6
 	err := b.log.AppendFunc(context.Background(), []wal.Record{{Received: b.now, Data: b.enc.PackRecord(nil, &rec)}},
-		func(offsets []int64) { b.c.Hand(offsets[0], b.now, &rec) })
+		func(offsets []int64) { b.c.Hand(offsets[0], b.now, &rec, func() {}) })
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -326,7 +326,7 @@ func TestCrashesLoseAndDoubleNothing(t *testing.T) {
 // A range counts once at every moment while it moves from memory into the store.
 func TestCountsAreExactWhileARangeMoves(t *testing.T) {
 	b := newBench(t, slowConfig())
-	for n := range byte(200) {
+	for n := range byte(60) {
 		h := rpc(n+1, span.KindClient, "a", 1, 0)
 		h.Type, h.Peer = span.TypeDB, "mysql:x"
 		b.halves(h)
@@ -346,7 +346,7 @@ func TestCountsAreExactWhileARangeMoves(t *testing.T) {
 				t.Fatalf("%d calls counted, want %d", got, n+1)
 			}
 		}
-		if n > 20 && testing.Short() {
+		if n > 10 && testing.Short() {
 			break
 		}
 	}

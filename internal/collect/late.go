@@ -25,6 +25,8 @@ type lateCall struct {
 	duration int64
 	// client says that it was counted by its client half; joined, that both halves were there (of a message).
 	failed, client, joined bool
+	// next is a further delivery of the same message, where the producer has not come.
+	next *lateCall
 }
 
 func (l *lateCall) counted() rollup.Counted {
@@ -62,15 +64,18 @@ func (l *lateTable) remember(c *span.Call, now int64, r *openRange) {
 	if joined && c.Client.Kind != span.KindProducer || !pair.Waits(c.Lead()) {
 		return
 	}
-	if c.Client == nil && c.Caller != "" && c.Server.Kind == span.KindConsumer {
+	if c.Client == nil && c.Server.Kind == span.KindConsumer && c.Caller != c.Server.Peer {
 		return // a further delivery: its producer is remembered
 	}
-	call := &lateCall{
+	l.note(lateHash(c.Lead()), lateCall{
 		key: l.share(rollup.KeyOf(c)), duration: c.Duration(), failed: c.Failed(), client: c.Client != nil, joined: joined,
-	}
-	hash := lateHash(c.Lead())
-	l.put(hash, call, now)
-	r.late = append(r.late, lateRow{hash, *call})
+	}, now, r)
+}
+
+// note remembers a call and notes it in the range's state. There it takes the place of what earlier ranges noted.
+func (l *lateTable) note(hash uint64, call lateCall, now int64, r *openRange) {
+	r.late = append(r.late, lateRow{hash, call})
+	l.put(hash, &call, now)
 }
 
 func (l *lateTable) put(hash uint64, call *lateCall, now int64) {
@@ -78,7 +83,20 @@ func (l *lateTable) put(hash uint64, call *lateCall, now int64) {
 		l.old, l.now, l.began = l.now, make(map[uint64]*lateCall), now
 		clear(l.keys)
 	}
+	if before := l.get(hash); before != nil && !call.client && call.key.Type == span.TypeMQ {
+		if before.client {
+			return
+		}
+		call.next = before // several deliveries wait for one producer
+	}
 	l.now[hash] = call
+}
+
+func (l *lateTable) get(hash uint64) *lateCall {
+	if call := l.now[hash]; call != nil {
+		return call
+	}
+	return l.old[hash]
 }
 
 // share gives one copy of equal keys that holds on to no request's memory.
@@ -92,22 +110,24 @@ func (l *lateTable) share(k span.RollupKey) *span.RollupKey {
 	return &k
 }
 
-// claim gives the remembered call whose other half h is. A producer stays remembered for further deliveries.
-func (l *lateTable) claim(h *span.Half, now int64) (*lateCall, bool) {
+// claim gives the remembered call whose other half h is, with all deliveries where h is a producer. A producer stays
+// remembered for further deliveries.
+func (l *lateTable) claim(h *span.Half, now int64, r *openRange) (*lateCall, bool) {
 	if len(l.now) == 0 && len(l.old) == 0 {
 		return nil, false
 	}
 	hash := lateHash(h)
-	call, ok := l.now[hash]
-	if !ok {
-		call, ok = l.old[hash]
-	}
-	if !ok || call.client == h.Kind.CallerSide() || now-l.began > 2*l.window {
+	call := l.get(hash)
+	if call == nil || call.client == h.Kind.CallerSide() || now-l.began > 2*l.window {
 		return nil, false
 	}
 	was := *call
 	if h.Kind == span.KindConsumer && call.client {
-		call.joined = true
+		if !call.joined {
+			joined := *call
+			joined.joined = true
+			l.note(hash, joined, now, r)
+		}
 		return &was, true
 	}
 	delete(l.now, hash)

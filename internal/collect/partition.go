@@ -18,10 +18,37 @@ import (
 type item struct {
 	offset, received int64
 	rec              *wire.Record
+	// left counts the partitions that have not taken the record yet; the last one calls taken.
+	left  *atomic.Int32
+	taken func()
 }
 
-// queued bounds the records that wait for a partition.
-const queued = 64
+// inbox holds the records that wait for a partition. It is not bounded itself: who hands over counts what is not taken.
+type inbox struct {
+	mu    sync.Mutex
+	items []item
+	// wake has one place: it says that there is something.
+	wake chan struct{}
+}
+
+func (b *inbox) put(it item) {
+	b.mu.Lock()
+	b.items = append(b.items, it)
+	b.mu.Unlock()
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// all takes everything; spare is memory for what comes next.
+func (b *inbox) all(spare []item) []item {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	items := b.items
+	b.items = spare[:0]
+	return items
+}
 
 // partition pairs and counts the traces of one partition, in its own goroutine, and has a second goroutine that writes
 // cut ranges.
@@ -29,7 +56,7 @@ type partition struct {
 	c      *Collector
 	id     uint16
 	of     uint64
-	in     chan item
+	in     inbox
 	cutNow chan chan struct{}
 	// writing hands a cut range over; it has no buffer, so at most one range waits in memory beside the open one.
 	writing chan *openRange
@@ -48,11 +75,13 @@ type partition struct {
 	seen *seenTable
 	next int64
 	now  int64
+	// spare is the inbox's other half.
+	spare []item
 }
 
 func newPartition(c *Collector, n uint16, of int) *partition {
 	p := &partition{
-		c: c, id: n, of: uint64(of), in: make(chan item, queued), cutNow: make(chan chan struct{}),
+		c: c, id: n, of: uint64(of), in: inbox{wake: make(chan struct{}, 1)}, cutNow: make(chan chan struct{}),
 		writing: make(chan *openRange), written: make(chan *openRange, 1),
 		late: newLateTable(c.cfg.LateWindow.Nanoseconds()), seen: newSeenTable(c.cfg.Window.Nanoseconds()),
 	}
@@ -86,20 +115,39 @@ func (p *partition) run() {
 	defer tick.Stop()
 	for {
 		select {
-		case it := <-p.in:
-			p.take(it)
+		case <-p.in.wake:
+			p.takeAll()
 		case <-tick.C:
 			p.tick(time.Now().UnixNano())
 		case r := <-p.written:
 			p.drop(r)
 		case answer := <-p.cutNow:
-			if p.drain() && p.cut() && p.settle() {
+			p.takeAll()
+			if p.cut() && p.settle() {
 				close(answer)
 			}
 		case <-p.c.stop:
 			return
 		}
 	}
+}
+
+// takeAll takes what waits. It ends early when the collector stops.
+func (p *partition) takeAll() {
+	items := p.in.all(p.spare)
+	for i, it := range items {
+		p.take(it)
+		if it.left.Add(-1) == 0 {
+			it.taken()
+		}
+		items[i] = item{}
+		select {
+		case <-p.c.stop:
+			return
+		default:
+		}
+	}
+	p.spare = items
 }
 
 // take is one record's way through the partition.
@@ -157,7 +205,7 @@ func (p *partition) half(h *span.Half) {
 		return
 	}
 	if pair.Waits(h) {
-		if was, ok := p.late.claim(h, p.now); ok {
+		if was, ok := p.late.claim(h, p.now, p.open); ok {
 			p.correct(h, was)
 			return
 		}
@@ -170,11 +218,16 @@ func (p *partition) half(h *span.Half) {
 func (p *partition) correct(h *span.Half, was *lateCall) {
 	p.c.metrics.Late.Inc()
 	if h.Kind.CallerSide() {
-		p.open.add(alone(h, ""))
+		call := alone(h, "")
+		call.Callee = was.key.Callee // so that a search for both sides finds it
+		p.open.add(call)
 		is := rollup.Counted{Key: *was.key, Duration: h.Duration, Failed: was.failed || h.Status == span.StatusError}
 		is.Key.Caller, is.Key.Minute = h.App, h.Start/60e9
 		is.Key.LoadTest = is.Key.LoadTest || h.LoadTest
 		p.open.count.Correct(was.counted(), is)
+		if h.Kind == span.KindProducer {
+			p.deliver(h, was, is)
+		}
 		return
 	}
 	call := alone(h, was.key.Caller)
@@ -190,6 +243,19 @@ func (p *partition) correct(h *span.Half, was *lateCall) {
 	p.open.count.Correct(was.counted(), is)
 }
 
+// deliver names the producer, which came late, in the counts of all deliveries of its message but the first, and remembers
+// it for those that are still to come.
+func (p *partition) deliver(h *span.Half, was *lateCall, first rollup.Counted) {
+	for d := was.next; d != nil; d = d.next {
+		is := d.counted()
+		is.Key.Caller = h.App
+		p.open.count.Correct(d.counted(), is)
+	}
+	p.late.note(lateHash(h), lateCall{
+		key: p.late.share(first.Key), duration: first.Duration, failed: first.Failed, client: true, joined: true,
+	}, p.now, p.open)
+}
+
 // alone makes the call of a half that has no other beside it.
 func alone(h *span.Half, peer string) span.Call {
 	if h.Kind.CalleeSide() {
@@ -200,6 +266,13 @@ func alone(h *span.Half, peer string) span.Call {
 
 // emit takes a call from the pairer.
 func (p *partition) emit(call span.Call) {
+	if s := call.Server; call.Client == nil && s.Kind == span.KindConsumer && call.Caller == s.Peer {
+		// While this delivery waited, its producer may have been matched with another one, that was counted before.
+		if was, ok := p.late.claim(s, p.now, p.open); ok {
+			p.correct(s, was)
+			return
+		}
+	}
 	p.open.add(call)
 	p.open.count.Call(&call)
 	p.late.remember(&call, p.now, p.open)
@@ -259,18 +332,6 @@ func (p *partition) settle() bool {
 		}
 	}
 	return true
-}
-
-// drain takes what was handed over before.
-func (p *partition) drain() bool {
-	for {
-		select {
-		case it := <-p.in:
-			p.take(it)
-		default:
-			return true
-		}
-	}
 }
 
 func (p *partition) drop(r *openRange) {

@@ -31,5 +31,6 @@ type Request struct {
 }
 
 // Hand takes a durable record: its position in the log, the time of receipt in ns of the Unix epoch, and what was in it.
-// It is called in the order of the log and may block, which holds up all requests.
-type Hand func(offset, received int64, rec *wire.Record)
+// It is called in the order of the log and must not wait; taken has to be called once the record's memory is somebody
+// else's to bound.
+type Hand func(offset, received int64, rec *wire.Record, taken func())

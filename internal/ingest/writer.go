@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/twinspan/twinspan/internal/bus/wal"
 	"github.com/twinspan/twinspan/internal/wire"
 )
@@ -16,15 +18,17 @@ import (
 type Config struct {
 	// MaxRequestBytes is the greatest size of one request, unpacked.
 	MaxRequestBytes int64 `yaml:"max_request_bytes"`
-	// MaxInFlightBytes bounds the memory of requests that are not durable yet; beyond it senders are told to come later.
-	MaxInFlightBytes int64 `yaml:"max_in_flight_bytes"`
+	// MaxInFlightBytes bounds the memory of requests that are decoded but not paired yet, durable or not. Beyond it
+	// requests wait, for MaxWait at most, and are then told to come later.
+	MaxInFlightBytes int64         `yaml:"max_in_flight_bytes"`
+	MaxWait          time.Duration `yaml:"max_wait"`
 	// ResendWindow is how long a request is remembered, so that it is not taken twice when it is sent again.
 	ResendWindow time.Duration `yaml:"resend_window"`
 }
 
 // DefaultConfig gives the limits for one machine.
 func DefaultConfig() Config {
-	return Config{MaxRequestBytes: 32 << 20, MaxInFlightBytes: 128 << 20, ResendWindow: 10 * time.Minute}
+	return Config{MaxRequestBytes: 32 << 20, MaxInFlightBytes: 64 << 20, MaxWait: 5 * time.Second, ResendWindow: 10 * time.Minute}
 }
 
 // Validate reports every setting that cannot be used.
@@ -36,6 +40,9 @@ func (c *Config) Validate() error {
 	if c.MaxInFlightBytes < c.MaxRequestBytes {
 		errs = append(errs, fmt.Errorf("max_in_flight_bytes is %d, want at least max_request_bytes, %d",
 			c.MaxInFlightBytes, c.MaxRequestBytes))
+	}
+	if c.MaxWait < 0 || c.MaxWait > time.Minute {
+		errs = append(errs, fmt.Errorf("max_wait is %v, want 0s to 1m", c.MaxWait))
 	}
 	if c.ResendWindow < 0 {
 		errs = append(errs, fmt.Errorf("resend_window is %v, want 0s or more", c.ResendWindow))
@@ -50,7 +57,7 @@ type Writer struct {
 	hand     Hand
 	metrics  *Metrics
 	recent   *Recent
-	inFlight atomic.Int64
+	inFlight *semaphore.Weighted
 	halves   atomic.Int64
 	encoders sync.Pool
 	now      func() time.Time
@@ -64,7 +71,7 @@ type encoder struct {
 
 // NewWriter makes a Writer. recent holds the requests of before a restart that are still remembered.
 func NewWriter(cfg Config, log *wal.Log, recent *Recent, hand Hand, m *Metrics) *Writer {
-	w := &Writer{cfg: cfg, log: log, hand: hand, metrics: m, recent: recent, now: time.Now}
+	w := &Writer{cfg: cfg, log: log, hand: hand, metrics: m, recent: recent, now: time.Now, inFlight: semaphore.NewWeighted(cfg.MaxInFlightBytes)}
 	w.encoders.New = func() any { return &encoder{wire: wire.NewEncoder()} }
 	return w
 }
@@ -95,13 +102,13 @@ func (w *Writer) Write(ctx context.Context, req Request) error {
 	for i := range req.Batch.Stats {
 		req.Batch.Stats[i].Received = now
 	}
-	if w.inFlight.Add(size) > w.cfg.MaxInFlightBytes && size != w.inFlight.Load() {
-		w.inFlight.Add(-size)
+	size = min(size, w.cfg.MaxInFlightBytes)
+	if err := w.admit(ctx, size); err != nil {
 		w.metrics.Refused.WithLabelValues("busy").Add(float64(len(req.Batch.Halves)))
-		return ErrLater
+		return err
 	}
-	defer w.inFlight.Add(-size)
-	if err := w.append(ctx, &req, now); err != nil {
+	if err := w.append(ctx, &req, now, func() { w.inFlight.Release(size) }); err != nil {
+		w.inFlight.Release(size)
 		return w.refuse(&req, err)
 	}
 	w.halves.Add(int64(len(req.Batch.Halves)))
@@ -110,7 +117,23 @@ func (w *Writer) Write(ctx context.Context, req Request) error {
 	return nil
 }
 
-func (w *Writer) append(ctx context.Context, req *Request, now int64) error {
+// admit waits for room.
+func (w *Writer) admit(ctx context.Context, size int64) error {
+	if w.inFlight.TryAcquire(size) {
+		return nil
+	}
+	patient, cancel := context.WithTimeout(ctx, w.cfg.MaxWait)
+	defer cancel()
+	if err := w.inFlight.Acquire(patient, size); err == nil {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: no room within %v", ErrLater, w.cfg.MaxWait)
+}
+
+func (w *Writer) append(ctx context.Context, req *Request, now int64, taken func()) error {
 	rec := &wire.Record{RequestHash: req.Hash, Progress: req.Progress, Batch: req.Batch}
 	e := w.encoders.Get().(*encoder)
 	defer w.encoders.Put(e)
@@ -120,7 +143,7 @@ func (w *Writer) append(ctx context.Context, req *Request, now int64) error {
 		if req.Hash != 0 {
 			w.recent.Add(req.Hash, now)
 		}
-		w.hand(offsets[0], now, rec)
+		w.hand(offsets[0], now, rec, taken)
 	})
 }
 

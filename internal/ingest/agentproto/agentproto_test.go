@@ -49,7 +49,8 @@ func newRig(t testing.TB, progress map[string]int64, change func(*Config, *inges
 	if change != nil {
 		change(&own, &in)
 	}
-	w := ingest.NewWriter(in, log, ingest.NewRecent(1), func(_, _ int64, rec *wire.Record) {
+	w := ingest.NewWriter(in, log, ingest.NewRecent(1), func(_, _ int64, rec *wire.Record, taken func()) {
+		defer taken()
 		r.hand()
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -314,7 +315,7 @@ func closedWriter(t *testing.T) *ingest.Writer {
 	if err := log.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return ingest.NewWriter(ingest.DefaultConfig(), log, ingest.NewRecent(1), func(_, _ int64, _ *wire.Record) {},
+	return ingest.NewWriter(ingest.DefaultConfig(), log, ingest.NewRecent(1), func(_, _ int64, _ *wire.Record, taken func()) { taken() },
 		ingest.NewMetrics())
 }
 
