@@ -11,12 +11,12 @@ export interface Loaded<T> {
 }
 
 // Answers are kept for a while so that "back" shows its page at once, at its scroll position, and then refreshes.
-const kept = new Map<string, unknown>()
+const kept = new Map<string, { data: unknown; at: number }>()
 const keep = 16
 
 function remember(key: string, data: unknown) {
   kept.delete(key)
-  kept.set(key, data)
+  kept.set(key, { data, at: Date.now() })
   if (kept.size > keep) kept.delete(kept.keys().next().value as string)
 }
 
@@ -25,23 +25,30 @@ const noticeable = 250
 
 /**
  * Runs `load` whenever `key` or `tick` changes; a null key means "nothing to ask". Raising `tick` refreshes in place.
- * `once` says that a kept answer is good enough (a trace by id), so that it isn't asked again.
+ * `final` says of a kept answer and the time it came that it won't change any more, so that it isn't asked again.
  */
 export function useQuery<T>(
   key: string | null,
   load: (signal: AbortSignal) => Promise<T>,
-  options: { tick?: number; once?: boolean } = {},
+  options: { tick?: number; final?: (data: T, at: number) => boolean } = {},
 ): Loaded<T> {
   const [state, setState] = useState<{ key: string | null; data?: T; error?: Error }>({ key: null })
   const [busy, setBusy] = useState(false)
   const loadRef = useRef(load)
   loadRef.current = load
-  const { tick = 0, once = false } = options
+  const finalRef = useRef(options.final)
+  finalRef.current = options.final
+  const shownTick = useRef(-1)
+  const { tick = 0 } = options
 
   useEffect(() => {
     if (key === null) return
-    if (once && kept.has(key)) {
-      setState({ key, data: kept.get(key) as T })
+    const old = kept.get(key) as { data: T; at: number } | undefined
+    // A raised tick is a wish to ask again, whatever is kept.
+    const again = shownTick.current !== -1 && shownTick.current !== tick
+    shownTick.current = tick
+    if (old && !again && finalRef.current?.(old.data, old.at)) {
+      setState({ key, data: old.data })
       return
     }
     const abort = new AbortController()
@@ -68,9 +75,9 @@ export function useQuery<T>(
       setBusy(false)
       abort.abort()
     }
-  }, [key, tick, once])
+  }, [key, tick])
 
   if (key === null) return { data: undefined, error: undefined, stale: false, busy: false }
-  if (state.key !== key && kept.has(key)) return { data: kept.get(key) as T, error: undefined, stale: false, busy }
+  if (state.key !== key && kept.has(key)) return { data: kept.get(key)?.data as T, error: undefined, stale: false, busy }
   return { data: state.data, error: state.key === key ? state.error : undefined, stale: state.key !== key, busy }
 }

@@ -15,6 +15,9 @@ import { acceptTag, filterCount, filterKeys, type FilterKey, type SearchState } 
 
 const types: CallType[] = ['http', 'rpc', 'db', 'cache', 'mq', 'internal']
 
+// Suggestions may be a minute old.
+const recent = (_: unknown, at: number) => Date.now() - at < 60_000
+
 /** Duration text as the user wrote it, made exact: "50" → "50ms". */
 function acceptDuration(text: string): string | null {
   const ns = parseDuration(text)
@@ -27,9 +30,9 @@ export function Filters({ state }: { state: SearchState }) {
   const { filters: f, tags } = state
   const range = apiRange(state.range)
   const frame = `${range.from}/${range.to}`
-  const apps = useQuery(wanted ? `apps ${frame}` : null, (s) => api.apps(range, s), { once: true })
+  const apps = useQuery(wanted ? `apps ${frame}` : null, (s) => api.apps(range, s), { final: recent })
   const app = f.callee ?? f.app ?? ''
-  const ops = useQuery(wanted ? `ops ${app} ${frame}` : null, (s) => api.operations({ app, ...range }, s), { once: true })
+  const ops = useQuery(wanted ? `ops ${app} ${frame}` : null, (s) => api.operations({ app, ...range }, s), { final: recent })
 
   const set = (key: FilterKey) => (value: string) => update({ [key]: value || null })
   const appNames = (apps.data ?? []).map((a) => ({ value: a.name, hint: formatShort(a.calls) }))

@@ -9,14 +9,13 @@ import { apiRange, isRelative, presets, resolve, writeRange, type TimeRange } fr
 import { Icon } from '../ui/icon'
 import { Problem } from '../ui/problem'
 import { narrow, useMedia } from '../ui/size'
-import { TimePicker, useRangeText } from '../ui/time-picker'
+import { TimePicker, useLive, useRangeText } from '../ui/time-picker'
 import { Filters } from './filters'
 import { callHref, Results } from './results'
 import { callKey, loadSample } from './sample'
 import { Scatter, type Selection } from './scatter'
 import { filterCount, readSearch, toQuery, type FilterKey, type SearchState } from './state'
 
-const liveEvery = 10_000
 const pageSize = 50
 const noCalls: Call[] = []
 
@@ -37,13 +36,7 @@ export function SearchPage({ params }: { params: URLSearchParams }) {
   useEffect(() => {
     document.title = `${t('nav.search')} · Twinspan`
   })
-  useEffect(() => {
-    if (!state.live || !isRelative(state.range)) return
-    const timer = setInterval(() => {
-      if (!document.hidden) refresh()
-    }, liveEvery)
-    return () => clearInterval(timer)
-  }, [state.live, state.range.from, state.range.to])
+  useLive(state.live && isRelative(state.range), refresh)
 
   const query = toQuery(state)
   const key = JSON.stringify(query)

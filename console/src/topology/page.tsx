@@ -9,7 +9,7 @@ import { GraphView } from '../graph/view'
 import { href, update } from '../route'
 import { setRange } from '../search/page'
 import { searchHref } from '../search/state'
-import { apiRange, resolve } from '../timerange'
+import { apiRange, isRelative, resolve } from '../timerange'
 import { Percentile } from '../ui/dur'
 import { Icon } from '../ui/icon'
 import { AppName, TypeLabel } from '../ui/labels'
@@ -17,7 +17,7 @@ import { Problem } from '../ui/problem'
 import { Segmented } from '../ui/segmented'
 import { narrow, useMedia } from '../ui/size'
 import { Sparkline } from '../ui/sparkline'
-import { TimePicker } from '../ui/time-picker'
+import { TimePicker, useLive } from '../ui/time-picker'
 import { edgeKey, nodeKey, readTopology, sortEdges, type SortKey, type TopologyState } from './state'
 
 const outsideName = (name: string) => name === '' || name === 'external'
@@ -31,6 +31,8 @@ export function TopologyPage({ params }: { params: URLSearchParams }) {
   useEffect(() => {
     document.title = `${t('topo.title')} · Twinspan`
   })
+
+  useLive(state.live && isRelative(state.range), refresh)
 
   const query = { ...apiRange(state.range), loadTest: state.loadTest, app: state.app }
   const loaded = useQuery(`topology ${JSON.stringify(query)}`, (s) => api.topology(query, s), { tick })
@@ -67,7 +69,7 @@ export function TopologyPage({ params }: { params: URLSearchParams }) {
           </span>
         )}
         <span class="grow" />
-        <TimePicker range={state.range} onChange={setRange} onRefresh={refresh} />
+        <TimePicker range={state.range} onChange={setRange} onRefresh={refresh} live={state.live} onLive={(live) => update({ live: live ? '1' : null }, true)} />
       </div>
       <div class="topo-tools">
         <div class="find">
@@ -130,10 +132,13 @@ function TopologyGraph({ data, state, seconds, found }: { data: Topology; state:
       for (const name of [e.caller || 'external', e.callee || 'external']) {
         if (known.has(name)) continue
         known.add(name)
-        implied.push({ name, kind: outsideName(name) ? 'external' : 'app', calls: 0, errors: 0, p50Nano: 0, p99Nano: 0 })
+        // Stores and queues are named "system:name".
+        const kind = outsideName(name) ? 'external' : name.includes(':') && e.type !== 'http' && e.type !== 'rpc' && e.type !== 'internal' ? e.type : 'app'
+        implied.push({ name, kind, calls: 0, errors: 0, p50Nano: 0, p99Nano: 0 })
       }
     }
-    return [...data.nodes, ...implied].map((n) => ({
+    // By name: the layout follows the order, and must not change because one app overtook another.
+    return [...data.nodes, ...implied].sort((a, b) => (a.name < b.name ? -1 : 1)).map((n) => ({
       id: nodeKey(n.name),
       label: outsideName(n.name) ? t('call.outside') : n.name,
       kind: n.kind,
@@ -150,7 +155,7 @@ function TopologyGraph({ data, state, seconds, found }: { data: Topology; state:
         calls: e.calls,
         errorShare: e.calls ? e.errors / e.calls : 0,
         label: `${formatRate(e.calls, seconds)}/s${e.errors ? ` · ${formatShare(e.errors, e.calls)}` : ''}`,
-      })),
+      })).sort((a, b) => (a.id < b.id ? -1 : 1)),
     [data, seconds],
   )
   const foundKeys = useMemo(() => (found ? new Set([...found].map(nodeKey)) : null), [found])

@@ -15,6 +15,7 @@ export interface TopologyState {
   part: string
   sort: SortKey
   descending: boolean
+  live: boolean
 }
 
 export function readTopology(params: URLSearchParams, fallbackView: 'graph' | 'table'): TopologyState {
@@ -30,6 +31,7 @@ export function readTopology(params: URLSearchParams, fallbackView: 'graph' | 't
     find: params.get('q') ?? '',
     part: params.get('part') ?? '',
     sort: sortKeys.includes(key) ? key : 'calls',
+    live: params.get('live') === '1',
     descending: sortKeys.includes(key) ? sort.startsWith('-') : true,
   }
 }

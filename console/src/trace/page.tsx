@@ -1,4 +1,4 @@
-import { useEffect, useMemo } from 'preact/hooks'
+import { useEffect, useMemo, useState } from 'preact/hooks'
 import { api, ApiError } from '../api/client'
 import type { Trace } from '../api/types'
 import { useQuery } from '../api/use-query'
@@ -6,9 +6,9 @@ import { formatCount } from '../format/number'
 import { dayClock, msOf } from '../format/time'
 import { useText } from '../i18n'
 import { update } from '../route'
-import { useState } from 'preact/hooks'
 import { CopyButton } from '../ui/copy'
 import { Dur } from '../ui/dur'
+import { Icon } from '../ui/icon'
 import { AppName, LoadTestBadge } from '../ui/labels'
 import { Problem } from '../ui/problem'
 import { Segmented } from '../ui/segmented'
@@ -18,11 +18,14 @@ import { buildModel } from './model'
 import { readTrace } from './state'
 import { Waterfall } from './waterfall'
 
+// Late halves come within a minute or two; a trace that was older than that when it was fetched stays as it is.
+const settled = (trace: Trace, at: number) => at - msOf(trace.startUnixNano) - trace.durationNano / 1e6 > 120_000
+
 export function TracePage({ id, params }: { id: string; params: URLSearchParams }) {
   const t = useText()
   const [tick, setTick] = useState(0)
   const retry = () => setTick((n) => n + 1)
-  const loaded = useQuery(`trace ${id} ${tick}`, (s) => api.trace(id, s), { once: true })
+  const loaded = useQuery(`trace ${id}`, (s) => api.trace(id, s), { tick, final: settled })
   const { data, error, busy } = loaded
   const model = useMemo(() => (data && data.calls.length ? buildModel(data) : null), [data])
   const state = useMemo(() => readTrace(params), [params])
@@ -54,14 +57,14 @@ export function TracePage({ id, params }: { id: string; params: URLSearchParams 
   return (
     <div class="trace-page">
       {busy && <div class="progress" role="progressbar" aria-label={t('state.loading')} />}
-      <Header trace={data} view={state.view} />
+      <Header trace={data} view={state.view} onRefresh={retry} />
       {state.view === 'graph' ? <TraceGraph model={model} state={state} /> : <Waterfall model={model} state={state} />}
       {chosen && <Detail model={model} row={chosen} />}
     </div>
   )
 }
 
-function Header({ trace, view }: { trace: Trace; view: 'waterfall' | 'graph' }) {
+function Header({ trace, view, onRefresh }: { trace: Trace; view: 'waterfall' | 'graph'; onRefresh(): void }) {
   const t = useText()
   const root = trace.calls[0]
   const start = msOf(trace.startUnixNano)
@@ -74,6 +77,9 @@ function Header({ trace, view }: { trace: Trace; view: 'waterfall' | 'graph' }) 
         </h1>
         {trace.loadTest && <LoadTestBadge />}
         <span class="grow" />
+        <button type="button" class="btn plain icon" title={t('range.refresh')} aria-label={t('range.refresh')} onClick={onRefresh}>
+          <Icon name="refresh" />
+        </button>
         <a class="btn plain" href={`/api/v1/traces/${encodeURIComponent(trace.traceId || trace.w3cTraceId)}`} target="_blank" rel="noopener">
           JSON
         </a>

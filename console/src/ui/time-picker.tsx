@@ -27,6 +27,21 @@ export function useRangeText(): (range: TimeRange) => string {
   }
 }
 
+const liveEvery = 10_000
+
+/** Calls `refresh` every ten seconds while `on`, unless nobody looks. */
+export function useLive(on: boolean, refresh: () => void) {
+  const latest = useRef(refresh)
+  latest.current = refresh
+  useEffect(() => {
+    if (!on) return
+    const timer = setInterval(() => {
+      if (!document.hidden) latest.current()
+    }, liveEvery)
+    return () => clearInterval(timer)
+  }, [on])
+}
+
 export function TimePicker({ range, onChange, onRefresh, live, onLive }: Props) {
   const t = useText()
   const text = useRangeText()
