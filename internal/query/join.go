@@ -124,26 +124,48 @@ func (j *joiner) pair(clients, servers []int32) {
 	if len(clients) == 0 {
 		return
 	}
+	j.keepStored(clients, servers)
 	free := make([]int32, 0, len(clients))
 	for _, c := range clients {
 		if j.mate[c] == none {
 			free = append(free, c)
 		}
 	}
+	open := make([]int32, 0, len(servers))
+	for _, s := range servers {
+		if j.mate[s] == none {
+			open = append(open, s)
+		}
+	}
 	switch {
-	case len(free) == 0:
-	case len(free) == 1 && len(servers) == 1:
-		j.mate[free[0]], j.mate[servers[0]] = servers[0], free[0]
-	case len(free)*len(servers) > maxPairs:
-		for i := range min(len(free), len(servers)) {
-			j.mate[free[i]], j.mate[servers[i]] = servers[i], free[i]
+	case len(free) == 0 || len(open) == 0:
+	case len(free) == 1 && len(open) == 1:
+		j.mate[free[0]], j.mate[open[0]] = open[0], free[0]
+	case len(free)*len(open) > maxPairs:
+		for i := range min(len(free), len(open)) {
+			j.mate[free[i]], j.mate[open[i]] = open[i], free[i]
 		}
 	default:
-		j.pairBest(free, servers)
+		j.pairBest(free, open)
 	}
 	for _, s := range servers {
 		if j.mate[s] == none {
 			j.deliver(clients, s)
+		}
+	}
+}
+
+// keepStored mates the halves that are stored as one call. Pages list such a call as it is stored, and roll-ups count it
+// so: a reader that paired otherwise would list one half twice and leave another out.
+func (j *joiner) keepStored(clients, servers []int32) {
+	if len(j.set.together) == 0 || len(clients)*len(servers) > maxPairs {
+		return
+	}
+	for _, c := range clients {
+		for _, s := range servers {
+			if _, ok := j.set.together[[2]int32{c, s}]; ok && j.mate[c] == none && j.mate[s] == none {
+				j.mate[c], j.mate[s] = s, c
+			}
 		}
 	}
 }
