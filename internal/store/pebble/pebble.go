@@ -161,7 +161,7 @@ func (k *KV) path(name string) string { return k.fs.PathJoin(k.cfg.Dir, name) }
 func (k *KV) takeLock() error {
 	lock, err := k.fs.Lock(k.path(lockName))
 	if err != nil {
-		return fmt.Errorf("%w by %s (%v): end that process, or choose another data directory", store.ErrInUse, k.owner(), err)
+		return fmt.Errorf("%w by %s (%w): end that process, or choose another data directory", store.ErrInUse, k.owner(), err)
 	}
 	k.lock = lock
 	host, _ := os.Hostname()

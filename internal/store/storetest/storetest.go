@@ -176,7 +176,7 @@ func testSearch(t *testing.T, open func() *store.Store) {
 	Write(t, s, 1, 0, calls[:1500], nil, 500)
 	Write(t, s, 2, 0, calls[1500:2000], nil, 100)
 	Write(t, s, 1, 1500, calls[2000:], nil, 2000)
-	for i := range 400 {
+	for i := range 150 {
 		q := g.Query()
 		want := describeAll(naive(calls, &q), false)
 		equal(t, fmt.Sprintf("query %d %+v", i, q), describeAll(Search(t, s, &q, everything), false), want)
