@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"time"
 
 	"github.com/twinspan/twinspan/internal/agent"
@@ -102,8 +103,23 @@ func Default() Config {
 func (c *Config) Validate() error {
 	var errs []error
 	at := func(path string, err error) {
-		if err != nil {
+		if many, ok := err.(interface{ Unwrap() []error }); ok {
+			for _, err := range many.Unwrap() {
+				errs = append(errs, fmt.Errorf("%s: %w", path, err))
+			}
+		} else if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", path, err))
+		}
+	}
+	if c.HTTP.Address == "" {
+		errs = append(errs, errors.New("http.address is empty: without it nothing can be seen or checked, give host:port"))
+	}
+	for _, a := range []struct{ path, value string }{
+		{"http.address", c.HTTP.Address}, {"receivers.otlp.grpc_address", c.Receivers.OTLP.GRPCAddress},
+		{"receivers.otlp.http_address", c.Receivers.OTLP.HTTPAddress}, {"receivers.zipkin.address", c.Receivers.Zipkin.Address},
+	} {
+		if _, _, err := net.SplitHostPort(a.value); err != nil && a.value != "" {
+			errs = append(errs, fmt.Errorf("%s is %q, want host:port, such as 127.0.0.1:8680 or :8680 for all addresses", a.path, a.value))
 		}
 	}
 	if c.DataDir == "" {
