@@ -12,6 +12,8 @@ import { Percentile } from '../ui/dur'
 import { Icon } from '../ui/icon'
 import { AppName, TypeLabel } from '../ui/labels'
 import { Problem } from '../ui/problem'
+import { narrow, useMedia } from '../ui/size'
+import { Sparkline } from '../ui/sparkline'
 import { TimePicker } from '../ui/time-picker'
 
 const sorts = ['name', 'calls', 'errors', 'p50', 'p99'] as const
@@ -111,6 +113,8 @@ function AppRows({ app: a, open, most, seconds, range }: { app: App; open: boole
   const t = useText()
   const query = { app: a.name, ...apiRange(range) }
   const ops = useQuery(open ? `operations ${JSON.stringify(query)}` : null, (s) => api.operations(query, s))
+  const isNarrow = useMedia(narrow)
+  const series = useQuery(open && a.kind !== 'external' ? `series ${JSON.stringify(query)}` : null, (s) => api.series(query, s))
   const frame = new URLSearchParams()
   if (range.from !== '-1h') frame.set('from', range.from)
   if (range.to !== 'now') frame.set('to', range.to)
@@ -137,6 +141,13 @@ function AppRows({ app: a, open, most, seconds, range }: { app: App; open: boole
           <a href={href('/topology', frame)}>{t('apps.topology')}</a>
         </td>
       </tr>
+      {open && series.data && series.data.points.length > 0 && (
+        <tr class="sub">
+          <td class="sub-name" colSpan={isNarrow ? 4 : 6}>
+            <Sparkline series={series.data} {...resolve(range, Date.now())} height={32} label={t('col.trend')} />
+          </td>
+        </tr>
+      )}
       {open &&
         (ops.data ?? []).map((o) => (
           <tr key={`${o.type} ${o.name}`} class="sub">

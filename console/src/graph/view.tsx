@@ -249,7 +249,7 @@ export function GraphView({ nodes, edges, chosen, found, marked, onChoose }: Pro
             // Where most edges carry a label they only stay readable while they are few; the chosen ones always do.
             if (!onEdge(e) && !(showLabels && !dimEdge(e))) return null
             return (
-              <g key={e.id} transform={`translate(${placed.x},${placed.y}) scale(${onEdge(e) ? Math.max(1, 0.95 / cam.k) : 1})`}>
+              <g key={e.id} transform={`translate(${placed.x},${placed.y}) scale(${onEdge(e) ? Math.min(1.4, Math.max(1, 0.95 / cam.k)) : 1})`}>
                 <rect class="edge-label-box" x={-measure('', e.label) / 2 - 4} y="-8" width={measure('', e.label) + 8} height="16" rx="3" />
                 <text class={`edge-label${onEdge(e) ? ' on' : ''}`} dy="0.35em">
                   {e.label}

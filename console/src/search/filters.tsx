@@ -95,9 +95,8 @@ export function Filters({ state }: { state: SearchState }) {
         <TextField label={t('filter.resultCode')} value={f.resultCode ?? ''} placeholder={t('filter.any')} onChange={set('resultCode')} />
       </div>
       <div class="field">
-        {/* A fresh field after each tag: the key changes with their number. */}
         <TextField
-          key={tags.length}
+          gathers
           label={t('filter.tags')}
           value=""
           placeholder={t('filter.tagHint')}

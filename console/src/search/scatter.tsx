@@ -134,7 +134,7 @@ export function Scatter({ calls: loaded, series, strip, from, to, onSelect, onOp
     for (const p of points) {
       const { call } = p
       g.beginPath()
-      g.arc(p.x, p.y, call.error ? 3.2 : 2.6, 0, 7)
+      g.arc(p.x, p.y, call.error ? 2.9 : 2.6, 0, 7)
       if (call.loadTest) {
         g.globalAlpha = 0.95
         g.strokeStyle = call.error ? c.bad : c.accent

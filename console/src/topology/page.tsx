@@ -296,7 +296,7 @@ function NodePanel({ node: n, data, state, seconds }: { node: TopologyNode; data
       <h2><AppName name={n.name} /></h2>
       <p class="quiet type">{t(`kind.${n.kind}`)}</p>
       {n.calls > 0 && <Numbers calls={n.calls} errors={n.errors} p50={n.p50Nano} p99={n.p99Nano} seconds={seconds} />}
-      {series.data && series.data.points.length > 1 && <Sparkline series={series.data} height={40} label={t('col.trend')} />}
+      {series.data && series.data.points.length > 0 && <Sparkline series={series.data} {...resolve(state.range, Date.now())} height={40} label={t('col.trend')} />}
       <div class="side-links">
         <a class="btn primary" href={searchHref(filters, state.range)}>{t('topo.searchCalls')}</a>
         {n.errors > 0 && <a class="btn" href={searchHref({ ...filters, error: 'true' }, state.range)}>{t('topo.searchErrors')}</a>}

@@ -35,8 +35,9 @@ export function TracePage({ id, params }: { id: string; params: URLSearchParams 
     document.title = root ? `${root.callee} ${root.operation} · Twinspan` : `${t('trace.title')} · Twinspan`
   })
 
-  if (error && !data) {
-    if (error instanceof ApiError && error.status === 404) {
+  const empty = data !== undefined && data.calls.length === 0
+  if (empty || (error && !data)) {
+    if (empty || (error instanceof ApiError && error.status === 404)) {
       return (
         <div class="notice">
           <h2>{t('trace.notFound')}</h2>
@@ -49,7 +50,7 @@ export function TracePage({ id, params }: { id: string; params: URLSearchParams 
         </div>
       )
     }
-    return <Problem error={error} onRetry={retry} />
+    return <Problem error={error as Error} onRetry={retry} />
   }
   if (!data || !model) return <div class="trace-page">{busy && <div class="progress" role="progressbar" aria-label={t('state.loading')} />}</div>
 

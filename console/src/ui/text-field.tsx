@@ -8,11 +8,13 @@ interface Props {
   /** Gives the text as it should be kept, or null if it makes no sense. */
   accept?(text: string): string | null
   problem?: string
+  /** The field gathers values one after the other and is empty again after each. */
+  gathers?: boolean
   onChange(value: string): void
 }
 
 /** A text field that counts on Enter or when it is left; nonsense is refused in place, with the reason. */
-export function TextField({ label, hideLabel, value, placeholder, accept, problem, onChange }: Props) {
+export function TextField({ label, hideLabel, value, placeholder, accept, problem, gathers, onChange }: Props) {
   const id = useId()
   const [text, setText] = useState(value)
   const [wrong, setWrong] = useState(false)
@@ -25,7 +27,7 @@ export function TextField({ label, hideLabel, value, placeholder, accept, proble
     const v = trimmed === '' || !accept ? trimmed : accept(trimmed)
     setWrong(v === null)
     if (v === null) return
-    setText(v)
+    setText(gathers ? '' : v)
     if (v !== value) onChange(v)
   }
   return (
