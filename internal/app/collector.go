@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/twinspan/twinspan/internal/api"
+	"github.com/twinspan/twinspan/internal/api/jaeger"
 	"github.com/twinspan/twinspan/internal/bus/wal"
 	"github.com/twinspan/twinspan/internal/collect"
 	"github.com/twinspan/twinspan/internal/config"
@@ -181,7 +182,14 @@ func (p *process) answer(c *collect.Collector, st *store.Store, w *ingest.Writer
 	if err := m.Register(p.registry); err != nil {
 		p.log.Error("cannot register the API's metrics", "error", err)
 	}
-	var h http.Handler = api.New(p.cfg.API, q, func() api.Status { return p.status(c, st, w) }, m, p.log.With("part", "api"))
+	j := jaeger.New(jaeger.DefaultConfig(), q, p.log.With("part", "jaeger api"))
+	if err := j.Register(p.registry); err != nil {
+		p.log.Error("cannot register the metrics of Jaeger's API", "error", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/api/", api.New(p.cfg.API, q, func() api.Status { return p.status(c, st, w) }, m, p.log.With("part", "api")))
+	mux.Handle(jaeger.Prefix, j)
+	var h http.Handler = mux
 	p.api.Store(&h)
 }
 

@@ -6,6 +6,8 @@ import (
 	"net/http/pprof"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/twinspan/twinspan/internal/api/jaeger"
 )
 
 // routes are those of the port that people and tools come to: console, API, and what operators need.
@@ -25,14 +27,16 @@ func (p *process) routes() http.Handler {
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
+	answers := func(w http.ResponseWriter, r *http.Request) {
 		h := p.api.Load()
 		if h == nil {
 			unavailable(w, p.noAPI())
 			return
 		}
 		(*h).ServeHTTP(w, r)
-	})
+	}
+	mux.HandleFunc("/api/", answers)
+	mux.HandleFunc(jaeger.Prefix, answers)
 	if c := p.webConsole(); c != nil {
 		mux.Handle("/", c)
 	}

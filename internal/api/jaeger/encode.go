@@ -1,0 +1,475 @@
+package jaeger
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/twinspan/twinspan/internal/query"
+	"github.com/twinspan/twinspan/internal/span"
+	"github.com/twinspan/twinspan/sdk/id"
+)
+
+// The JSON is written by hand: an answer is mostly tags, which go from the encoded payload to the answer without an object
+// in between.
+
+// sizeOfNode is about the bytes that a call takes in an answer.
+const sizeOfNode = 4 << 10
+
+// Names of tags that are no attributes.
+const (
+	tagScope       = "otel.scope.name"
+	scopePrefix    = "otel.scope."
+	tagComponent   = "component"
+	tagSOFATrace   = "sofa.trace_id"
+	tagSOFASpan    = "sofa.span_id"
+	tagResultCode  = "result.code"
+	tagPeerService = "peer.service"
+	tagPeerAddr    = "peer.address"
+	tagLocalAddr   = "local.address"
+	tagLoadTest    = "load_test"
+)
+
+// encoder writes one trace.
+type encoder struct {
+	trace *query.Trace
+	b     []byte
+	// id is the trace's id as Jaeger writes it.
+	id string
+	// processes are in the order of their keys p1, p2, ….
+	processes []string
+	byText    map[string]int
+	bySource  map[processKey]int
+	tags      []tag
+}
+
+type tag struct {
+	key   string
+	value span.Value
+}
+
+// processKey is what a process is known by before it is written.
+type processKey struct{ app, resource string }
+
+// appendTrace appends the trace's JSON.
+func appendTrace(b []byte, t *query.Trace) []byte {
+	e := &encoder{trace: t, b: b, id: traceID(t.ID[:]), byText: make(map[string]int), bySource: make(map[processKey]int)}
+	e.add(`{"traceID":"`, e.id, `","spans":[`)
+	first := true
+	for i := range t.Nodes {
+		n := &t.Nodes[i]
+		for _, h := range [2]*span.Half{n.Call.Client, n.Call.Server} {
+			if h == nil {
+				continue
+			}
+			if !first {
+				e.add(",")
+			}
+			first = false
+			e.span(n, h)
+		}
+	}
+	e.add(`],"processes":{`)
+	for i, text := range e.processes {
+		if i > 0 {
+			e.add(",")
+		}
+		e.add(`"p`, strconv.Itoa(i+1), `":`, text)
+	}
+	e.add(`},"warnings":`)
+	if t.Truncated {
+		e.add(`["the trace has more spans than are shown"]}`)
+	} else {
+		e.add("null}")
+	}
+	return e.b
+}
+
+func (e *encoder) add(parts ...string) {
+	for _, p := range parts {
+		e.b = append(e.b, p...)
+	}
+}
+
+// traceID gives 32 hex digits, or 16 where the first 8 bytes are zero, as Jaeger does.
+func traceID(b []byte) string {
+	if len(b) == 16 && [8]byte(b) == [8]byte{} {
+		b = b[8:]
+	}
+	return fmt.Sprintf("%x", b)
+}
+
+func (e *encoder) span(n *query.Node, h *span.Half) {
+	lead := n.Call.Lead() == h
+	e.add(`{"traceID":"`, e.id, `","spanID":"`)
+	e.b = spanID(n, h).AppendHex(e.b)
+	e.add(`"`)
+	if h.Payload != nil {
+		if flags := sampledFlag(h.Payload); flags != 0 {
+			e.add(`,"flags":1`)
+		}
+	}
+	e.add(`,"operationName":`)
+	e.b = appendString(e.b, h.Operation)
+	e.add(`,"references":[`)
+	e.references(n, h)
+	e.add(`],"startTime":`)
+	e.b = appendInt(e.b, h.Start/1000)
+	e.add(`,"duration":`)
+	e.b = appendInt(e.b, h.Duration/1000)
+	process := e.process(h)
+	e.add(`,"tags":[`)
+	e.spanTags(h)
+	e.add(`],"logs":[`)
+	e.logs(h)
+	e.add(`],"processID":"p`, strconv.Itoa(process), `","warnings":`)
+	e.warnings(n, h, lead)
+	e.add("}")
+}
+
+// sampledFlag reads bit 0 of the OTLP span's flags, which are Jaeger's.
+func sampledFlag(p span.Payload) uint64 {
+	for f, rest, ok := span.NextField(p); ok; f, rest, ok = span.NextField(rest) {
+		if f.Number == 16 && f.Wire == 5 {
+			return f.Num & 1
+		}
+	}
+	return 0
+}
+
+// spanID gives the half's id, or one of its own where it shares its client's.
+func spanID(n *query.Node, h *span.Half) id.Span {
+	if c := n.Call.Client; h.Shared && c != nil && c != h && c.Span == h.Span {
+		if h.Dotted != "" {
+			return id.ServerSpanOf(h.Dotted)
+		}
+		return id.ServerSpanOf(h.Span.String())
+	}
+	return h.Span
+}
+
+// ownID says that a callee's half came with its client's id: the id that it is shown with was made from it, so that spans
+// below it name the client's.
+func ownID(n *query.Node, s *span.Half) bool {
+	if s.Shared {
+		return spanID(n, s) != s.Span
+	}
+	return s.Twin != 0 && s.Parent == s.Twin &&
+		(s.Dotted != "" && s.Span == id.ServerSpanOf(s.Dotted) || s.Span == id.ServerSpanOf(s.Twin.String()))
+}
+
+// parent gives the id of the span that h is a child of, 0 for none.
+func (e *encoder) parent(n *query.Node, h *span.Half) id.Span {
+	if h.Kind.CalleeSide() {
+		if n.Call.Client != nil && ownID(n, h) {
+			return n.Call.Client.Span
+		}
+		if h.Parent == 0 {
+			return h.Twin
+		}
+	}
+	p := h.Parent
+	if n.Parent >= 0 && p != 0 {
+		above := &e.trace.Nodes[n.Parent]
+		if s := above.Call.Server; s != nil && s.Twin == p && s.App == h.App && ownID(above, s) {
+			return spanID(above, s)
+		}
+	}
+	return p
+}
+
+func (e *encoder) references(n *query.Node, h *span.Half) {
+	parent := e.parent(n, h)
+	type link struct {
+		trace string
+		span  []byte
+		child bool
+	}
+	var links []link
+	childOf := true
+	h.Payload.Links(func(l span.Link) bool {
+		if len(l.TraceID) != 16 || len(l.SpanID) != 8 || [16]byte(l.TraceID) == [16]byte{} {
+			return true
+		}
+		v, _ := l.Attrs.Attr("opentracing.ref_type")
+		k := link{traceID(l.TraceID), l.SpanID, v.Text() == "child_of"}
+		if k.trace == e.id && parent != 0 && string(k.span) == string(spanBytes(parent)) {
+			childOf = k.child // the same span again, perhaps with another type
+		} else {
+			links = append(links, k)
+		}
+		return true
+	})
+	if parent != 0 {
+		e.reference(childOf, e.id, spanBytes(parent))
+	}
+	for i, k := range links {
+		if i > 0 || parent != 0 {
+			e.add(",")
+		}
+		e.reference(k.child, k.trace, k.span)
+	}
+}
+
+func spanBytes(s id.Span) []byte {
+	return []byte{byte(s >> 56), byte(s >> 48), byte(s >> 40), byte(s >> 32), byte(s >> 24), byte(s >> 16), byte(s >> 8), byte(s)}
+}
+
+func (e *encoder) reference(childOf bool, trace string, spanID []byte) {
+	kind := "FOLLOWS_FROM"
+	if childOf {
+		kind = "CHILD_OF"
+	}
+	e.add(`{"refType":"`, kind, `","traceID":"`, trace, `","spanID":"`, fmt.Sprintf("%x", spanID), `"}`)
+}
+
+// process gives the number of the half's process, from 1.
+func (e *encoder) process(h *span.Half) int {
+	if at, ok := e.bySource[processKey{h.App, string(h.Resource)}]; ok {
+		return at
+	}
+	e.tags = e.tags[:0]
+	h.Resource.Attrs(func(key string, v span.Value) bool {
+		if key != "service.name" && !strings.HasPrefix(key, scopePrefix) {
+			e.tags = append(e.tags, tag{key, v})
+		}
+		return true
+	})
+	sortTags(e.tags)
+	b := appendString([]byte(`{"serviceName":`), h.App)
+	b = append(b, `,"tags":[`...)
+	for i, t := range e.tags {
+		b = appendTag(b, i == 0, t.key, t.value)
+	}
+	text := string(append(b, "]}"...))
+	// Resources may differ in what is not the process's.
+	at, ok := e.byText[text]
+	if !ok {
+		e.processes = append(e.processes, text)
+		at = len(e.processes)
+		e.byText[text] = at
+	}
+	e.bySource[processKey{h.App, string(h.Resource)}] = at
+	return at
+}
+
+func sortTags(tags []tag) {
+	slices.SortStableFunc(tags, func(a, b tag) int { return strings.Compare(a.key, b.key) })
+}
+
+func (e *encoder) spanTags(h *span.Half) {
+	from := len(e.b)
+	text := func(key, value string) {
+		if value != "" {
+			e.b = appendTag(e.b, len(e.b) == from, key, span.String(value))
+		}
+	}
+	if h.Component != "" && h.Route == span.RouteOTLP {
+		text(tagScope, h.Component)
+	}
+	h.Resource.Attrs(func(key string, v span.Value) bool {
+		if strings.HasPrefix(key, scopePrefix) {
+			e.b = appendTag(e.b, len(e.b) == from, key, v)
+		}
+		return true
+	})
+	e.tags = e.tags[:0]
+	h.Payload.Attrs(func(key string, v span.Value) bool {
+		if key != "error" || h.Status != span.StatusError {
+			e.tags = append(e.tags, tag{key, v})
+		}
+		return true
+	})
+	sortTags(e.tags)
+	for _, t := range e.tags {
+		e.b = appendTag(e.b, len(e.b) == from, t.key, t.value)
+	}
+	if h.Kind != span.KindUnspecified {
+		text("span.kind", h.Kind.String())
+	}
+	switch h.Status {
+	case span.StatusOK:
+		text("otel.status_code", "OK")
+	case span.StatusError:
+		text("otel.status_code", "ERROR")
+		e.b = appendTag(e.b, false, "error", span.Bool(true))
+	}
+	text("otel.status_description", h.Payload.StatusMessage())
+	text("w3c.tracestate", traceState(h.Payload))
+	e.sofaTags(h, text)
+}
+
+// sofaTags adds what other sources than OTLP say outside of attributes. e.tags are the attributes, sorted.
+func (e *encoder) sofaTags(h *span.Half, text func(key, value string)) {
+	if h.Dotted != "" {
+		text(tagSOFATrace, h.TraceString())
+		text(tagSOFASpan, h.Dotted)
+	}
+	if h.Route == span.RouteOTLP {
+		return
+	}
+	for _, t := range [...]tag{
+		{tagComponent, span.String(h.Component)}, {tagResultCode, span.String(h.ResultCode)}, {tagPeerService, span.String(h.Peer)},
+		{tagPeerAddr, span.String(h.PeerAddr)}, {tagLocalAddr, span.String(h.LocalAddr)},
+	} {
+		if !slices.ContainsFunc(e.tags, func(o tag) bool { return o.key == t.key }) {
+			text(t.key, t.value.Text())
+		}
+	}
+	if h.LoadTest {
+		e.b = appendTag(e.b, e.b[len(e.b)-1] == '[', tagLoadTest, span.Bool(true))
+	}
+}
+
+func traceState(p span.Payload) string {
+	for f, rest, ok := span.NextField(p); ok; f, rest, ok = span.NextField(rest) {
+		if f.Number == 3 && f.Wire == 2 {
+			return string(f.Data)
+		}
+	}
+	return ""
+}
+
+func (e *encoder) logs(h *span.Half) {
+	first := true
+	h.Payload.Events(func(v span.Event) bool {
+		if !first {
+			e.add(",")
+		}
+		first = false
+		e.add(`{"timestamp":`)
+		e.b = appendInt(e.b, v.Time/1000)
+		e.add(`,"fields":[`)
+		from := len(e.b)
+		if _, named := v.Attrs.Attr("event"); !named && v.Name != "" {
+			e.b = appendTag(e.b, true, "event", span.String(v.Name))
+		}
+		v.Attrs.Attrs(func(key string, value span.Value) bool {
+			e.b = appendTag(e.b, len(e.b) == from, key, value)
+			return true
+		})
+		e.add("]}")
+		return true
+	})
+}
+
+// warnings tells what is special about a span. What concerns the place in the tree is said of the span that has it.
+func (e *encoder) warnings(n *query.Node, h *span.Half, lead bool) {
+	var list []string
+	if lead && n.Notes&(query.NoteOrphan|query.NoteAttached) != 0 {
+		list = append(list, "the parent span is not stored")
+	}
+	if lead && n.Notes&query.NoteCycle != 0 {
+		list = append(list, "the parent spans lead back to this one")
+	}
+	if lead && n.Notes&query.NoteRepeated != 0 {
+		list = append(list, "other spans of the trace have the same id, as retries and redeliveries do")
+	}
+	if n.Notes&query.NoteMerged != 0 {
+		list = append(list, "this call came on several routes: the attributes are merged")
+	}
+	if h.Coarse && h.Duration < 1e6 {
+		list = append(list, "times are known to the millisecond only")
+	}
+	if list == nil {
+		e.add("null")
+		return
+	}
+	for i, text := range list {
+		if i == 0 {
+			e.add("[")
+		} else {
+			e.add(",")
+		}
+		e.b = appendString(e.b, text)
+	}
+	e.add("]")
+}
+
+// maxSafe is the greatest integer that JavaScript keeps.
+const maxSafe = 1<<53 - 1
+
+// appendTag appends a typed tag.
+func appendTag(b []byte, first bool, key string, v span.Value) []byte {
+	if !first {
+		b = append(b, ',')
+	}
+	b = append(b, `{"key":`...)
+	b = appendString(b, key)
+	switch v.Kind {
+	case span.ValueBool:
+		b = append(b, `,"type":"bool","value":`...)
+		b = strconv.AppendBool(b, v.Bool())
+	case span.ValueInt:
+		b = append(b, `,"type":"int64","value":`...)
+		if n := v.Int(); n > maxSafe || n < -maxSafe {
+			b = append(appendInt(append(b, '"'), n), '"')
+		} else {
+			b = appendInt(b, n)
+		}
+	case span.ValueFloat:
+		b = append(b, `,"type":"float64","value":`...)
+		b = appendFloat(b, v.Float())
+	case span.ValueBytes:
+		// Text of bytes is their base64.
+		b = append(b, `,"type":"binary","value":`...)
+		b = appendString(b, v.Text())
+	default: // arrays and maps as JSON
+		b = append(b, `,"type":"string","value":`...)
+		b = appendString(b, v.Text())
+	}
+	return append(b, '}')
+}
+
+func appendFloat(b []byte, f float64) []byte {
+	if math.IsNaN(f) || math.IsInf(f, 0) { // JSON has no such numbers
+		return appendString(b, strconv.FormatFloat(f, 'g', -1, 64))
+	}
+	format := byte('f')
+	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
+		format = 'e'
+	}
+	return strconv.AppendFloat(b, f, format, -1, 64)
+}
+
+// appendString appends a JSON string. What is no UTF-8 becomes U+FFFD.
+func appendString(b []byte, s string) []byte {
+	b = append(b, '"')
+	from := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
+			i++
+			continue
+		}
+		if c >= utf8.RuneSelf {
+			r, size := utf8.DecodeRuneInString(s[i:])
+			if r == utf8.RuneError && size == 1 {
+				b = append(append(b, s[from:i]...), "\ufffd"...)
+				from = i + 1
+			}
+			i += size
+			continue
+		}
+		b = append(b, s[from:i]...)
+		switch c {
+		case '"', '\\':
+			b = append(b, '\\', c)
+		case '\n':
+			b = append(b, '\\', 'n')
+		case '\r':
+			b = append(b, '\\', 'r')
+		case '\t':
+			b = append(b, '\\', 't')
+		default:
+			const hex = "0123456789abcdef"
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		}
+		i++
+		from = i
+	}
+	return append(append(b, s[from:]...), '"')
+}

@@ -1,0 +1,140 @@
+package query
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/twinspan/twinspan/internal/span"
+	"github.com/twinspan/twinspan/internal/store"
+	"github.com/twinspan/twinspan/sdk/id"
+)
+
+// FindRequest asks for traces of which at least one stored call matches. Unlike Search, Find joins nothing: that is for
+// whoever reads the traces.
+type FindRequest struct {
+	// Queries are what the stores are asked; a call that matches one of them counts. Their After is not used.
+	Queries []store.Query
+	// Match, unless nil, says which of the calls that the stores find count.
+	Match func(*span.Call) bool
+	// Limit is how many traces are wanted.
+	Limit int
+}
+
+// Found is one trace that was found.
+type Found struct {
+	ID id.Trace
+	// At is the time of its newest matching call, in nanoseconds of the Unix epoch.
+	At int64
+}
+
+// Find gives the traces whose matching calls are the newest, newest first. partial says that the search stopped after
+// Config.MaxScan calls which did not bring a further trace, so that older traces may be missing.
+func (s *Service) Find(ctx context.Context, req FindRequest) (found []Found, partial bool, err error) {
+	newest := make(map[id.Trace]int64, req.Limit)
+	for i := range req.Queries {
+		for _, r := range s.readers {
+			stopped, err := s.find(ctx, r, &req, req.Queries[i], newest)
+			if err != nil {
+				return nil, false, fmt.Errorf("search calls: %w", err)
+			}
+			partial = partial || stopped
+		}
+	}
+	found = make([]Found, 0, len(newest))
+	for t, at := range newest {
+		found = append(found, Found{t, at})
+	}
+	slices.SortFunc(found, func(a, b Found) int { return cmp.Or(cmp.Compare(b.At, a.At), bytes.Compare(a.ID[:], b.ID[:])) })
+	if len(found) >= req.Limit {
+		return found[:req.Limit], false, nil
+	}
+	return found, partial, nil
+}
+
+// find adds the newest traces of one reader, as many as are wanted in all: each reader may have the newest.
+func (s *Service) find(ctx context.Context, r store.Reader, req *FindRequest, q store.Query, newest map[id.Trace]int64) (stopped bool, err error) {
+	q.After = store.Position{}
+	here := make(map[id.Trace]struct{}, req.Limit)
+	passed := 0
+	err = r.Search(ctx, &q, func(c span.Call) bool {
+		t := c.Trace()
+		_, known := here[t]
+		if known || req.Match != nil && !req.Match(&c) {
+			passed++
+			stopped = passed >= s.config.MaxScan
+			return !stopped
+		}
+		passed = 0
+		here[t] = struct{}{}
+		if at := store.Time(&c); at > newest[t] {
+			newest[t] = at
+		}
+		return len(here) < req.Limit
+	})
+	if err == nil {
+		err = ctx.Err()
+	}
+	return stopped, err
+}
+
+// TraceOf is Trace for an id in its 16-byte form.
+func (s *Service) TraceOf(ctx context.Context, t id.Trace) (*Trace, error) {
+	calls, truncated, err := s.stored(ctx, t, s.config.MaxTraceCalls)
+	if err != nil {
+		return nil, err
+	}
+	if len(calls) == 0 {
+		return nil, fmt.Errorf("trace %s: %w: no span of it is stored, or it is older than the retention", t, ErrNotFound)
+	}
+	return Assemble(t, calls, truncated), nil
+}
+
+// Name is an operation that an application did, or called, in the words of the called one.
+type Name struct {
+	App, Operation string
+	// Kind is the side of the application.
+	Kind span.Kind
+}
+
+// Names adds the names of a time range to a set, without those that no half of an application stands for as far as
+// roll-ups tell: stores, queues, and what a caller alone names while others of that name are not heard of.
+func (s *Service) Names(ctx context.Context, r Range, to map[Name]struct{}) error {
+	seen, roles := make(map[Name]struct{}), make(kinds)
+	note := func(app, operation string, kind span.Kind) {
+		n := Name{app, operation, kind}
+		if _, ok := seen[n]; ok || app == "" {
+			return
+		}
+		n.App, n.Operation = strings.Clone(app), strings.Clone(operation) // a row is valid only now
+		seen[n] = struct{}{}
+	}
+	err := s.each(ctx, r, func(row *span.Rollup) {
+		roles.add(row)
+		caller, callee := span.KindClient, span.KindServer
+		switch row.Type {
+		case span.TypeInternal:
+			caller, callee = span.KindInternal, span.KindInternal
+		case span.TypeMQ:
+			caller, callee = span.KindProducer, span.KindConsumer
+		}
+		if row.Side != span.KindServer {
+			note(row.Caller, row.Operation, caller)
+		}
+		if row.Side != span.KindClient {
+			note(row.Callee, row.Operation, callee)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for n := range seen {
+		if roles.of(n.App) == KindApp {
+			to[n] = struct{}{}
+		}
+	}
+	return nil
+}
