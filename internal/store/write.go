@@ -88,7 +88,8 @@ func (s *Store) put(ctx context.Context, w *rangeWriter) error {
 	for {
 		v, err := s.kv.Write(ctx, s.receipt(w.r), w.out, doneRow)
 		if err == nil {
-			s.index.add(v, w.r.ID, &w.done)
+			d := w.done // a copy: the index must not keep the writer, and with it the range, in memory
+			s.index.add(v, w.r.ID, &d)
 			s.metrics.ranges.Inc()
 			s.metrics.calls.Add(float64(w.done.calls))
 			s.metrics.bytes.Add(float64(w.size()))
