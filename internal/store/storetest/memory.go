@@ -15,8 +15,8 @@ import (
 type Memory struct {
 	// RetentionDays is as in the embedded store, 0 for ever.
 	RetentionDays int
-	// Full, if set, is asked before each write.
-	Full func() bool
+	// Fault, if set, is asked before each row of a write; its error ends the write, and the rows before stay.
+	Fault func(row int) error
 
 	mu      sync.Mutex
 	volumes []*memoryVolume // newest first
@@ -39,9 +39,6 @@ func (m *Memory) Write(ctx context.Context, received int64, rows []store.Row, do
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if m.Full != nil && m.Full() {
-		return nil, fmt.Errorf("%w: as the test wants it", store.ErrNoSpace)
-	}
 	v := m.volume(store.DayOf(received))
 	for i, r := range rows {
 		if len(r.Value) > store.MaxValue {
@@ -51,6 +48,12 @@ func (m *Memory) Write(ctx context.Context, received int64, rows []store.Row, do
 		if i > 0 && (rows[i-1].Table > r.Table || rows[i-1].Table == r.Table && bytes.Compare(rows[i-1].Key, r.Key) >= 0) {
 			v.Release()
 			return nil, fmt.Errorf("row %d is not in order", i)
+		}
+		if m.Fault != nil {
+			if err := m.Fault(i); err != nil {
+				v.Release()
+				return nil, err
+			}
 		}
 		v.put(r)
 	}

@@ -1,9 +1,14 @@
 package storetest
 
 import (
+	"errors"
+	"fmt"
+	"reflect"
 	"testing"
 
+	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/internal/store"
+	"github.com/twinspan/twinspan/sdk/id"
 )
 
 func TestMemory(t *testing.T) {
@@ -17,4 +22,72 @@ func TestMemory(t *testing.T) {
 			return s
 		}
 	})
+}
+
+// TestLeftRows writes a range anew, cut and paired differently, after attempts that left rows behind without a done row.
+func TestLeftRows(t *testing.T) {
+	g := NewGen(11)
+	kv := &Memory{}
+	s, err := store.Open(ctx, kv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var calls []span.Call
+	var rollups []span.Rollup
+	traces := make(map[id.Trace]bool)
+	broken := errors.New("broken")
+	for n := range int64(12) {
+		for range 2 {
+			stop := g.IntN(400)
+			kv.Fault = func(row int) error {
+				if row >= stop {
+					return broken
+				}
+				return nil
+			}
+			lost := store.Range{ID: store.RangeID{From: 10 * n}, To: 10*n + 7, Received: Day, Calls: g.Calls(1 + g.IntN(5000)), Rollups: g.Rollups(50)}
+			if err := s.WriteRange(ctx, &lost); err == nil {
+				calls, rollups = append(calls, lost.Calls...), append(rollups, lost.Rollups...)
+				break // fewer rows than the fault
+			} else if !errors.Is(err, broken) {
+				t.Fatal(err)
+			}
+			for i := range lost.Calls {
+				traces[lost.Calls[i].Trace()] = true
+			}
+		}
+		kv.Fault = nil
+		r := store.Range{ID: store.RangeID{From: 10 * n}, To: 10*n + 10, Received: Day, Calls: g.Calls(g.IntN(300)), Rollups: g.Rollups(20)}
+		switch err := s.WriteRange(ctx, &r); {
+		case err == nil:
+			calls, rollups = append(calls, r.Calls...), append(rollups, r.Rollups...)
+		case !errors.Is(err, store.ErrConflict):
+			t.Fatal(err)
+		}
+	}
+	for i := range 60 {
+		q := g.Query()
+		equal(t, fmt.Sprintf("query %d %+v", i, q), describeAll(Search(t, s, &q, everything), false), describeAll(naive(calls, &q), false))
+	}
+	byTrace := make(map[id.Trace]int)
+	for i := range calls {
+		byTrace[calls[i].Trace()]++
+		traces[calls[i].Trace()] = true
+	}
+	for trace := range traces {
+		found, _, err := s.Trace(ctx, trace, 0)
+		if err != nil || len(found) != byTrace[trace] {
+			t.Fatalf("trace %s: %d calls, want %d, %v", trace, len(found), byTrace[trace], err)
+		}
+	}
+	got := make(map[rollupKey]rollupSum)
+	if err := s.Rollups(ctx, 0, 1<<40, func(r *span.Rollup) bool { add(got, r); return true }); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, sum(rollups, 0, 1<<40)) {
+		t.Error("roll-ups of attempts that failed are counted, or others are missing")
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
 }
