@@ -7,7 +7,6 @@ import (
 	"net/http"
 
 	"github.com/twinspan/twinspan/internal/query"
-	"github.com/twinspan/twinspan/internal/store"
 )
 
 // requestError is a refusal whose status and words are known.
@@ -36,9 +35,9 @@ func explain(err error) (status int, code, message string) {
 			"the query took longer than api.query_timeout: narrow the time range or add filters"
 	case errors.Is(err, context.Canceled):
 		return statusClientGone, "canceled", "the request was canceled"
-	case errors.Is(err, store.ErrClosed):
+	case errors.Is(err, query.ErrClosed):
 		return http.StatusServiceUnavailable, "unavailable", "the server is shutting down: try again later"
-	case errors.Is(err, store.ErrCorrupt):
+	case errors.Is(err, query.ErrCorrupt):
 		return http.StatusInternalServerError, "corrupt", "stored data cannot be read: see the server's log"
 	}
 	return http.StatusInternalServerError, "internal", "the server failed to answer: see its log"

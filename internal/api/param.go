@@ -11,7 +11,6 @@ import (
 
 	"github.com/twinspan/twinspan/internal/query"
 	"github.com/twinspan/twinspan/internal/span"
-	"github.com/twinspan/twinspan/internal/store"
 )
 
 // param is one query parameter: its name and how its text gets into the input.
@@ -63,7 +62,7 @@ var (
 		if key == "" {
 			return fmt.Errorf("names no tag: write key=value, or key alone for any value")
 		}
-		in.search.Query.Tags = append(in.search.Query.Tags, store.Tag{Key: key, Value: value, Exists: !hasValue})
+		in.search.Query.Tags = append(in.search.Query.Tags, query.Tag{Key: key, Value: value, Exists: !hasValue})
 		return nil
 	}}
 	paramLimit = param{name: "limit", read: func(in *input, text string) error {
