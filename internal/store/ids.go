@@ -40,6 +40,7 @@ const (
 	colOtherTrace // 1 where a half's trace id is not that of its call
 	colOtherIDs   // these trace ids
 	colOriginFrom // distance from the span id
+	colOriginSame // there where all origins are the span ids
 )
 
 // A reference to another half of the trace: none, an id of its own, or the distance to the half that has the id.
@@ -168,26 +169,29 @@ func (w *idsWriter) encode() []byte {
 	w.halfInts(colSpan, func(h *span.Half) int64 { return int64(h.Span) })
 	w.refs(colParentRef, func(h *span.Half) id.Span { return h.Parent })
 	w.refs(colTwinRef, func(h *span.Half) id.Span { return h.Twin })
-	if w.shortOrigins() {
-		w.halfInts(colOrigin, func(h *span.Half) int64 { return int64(h.Origin) })
-	} else {
-		w.halfInts(colOriginFrom, func(h *span.Half) int64 { return int64(h.Origin - uint64(h.Span)) })
-	}
+	w.origins()
 	w.halfTexts(colTraceText, func(h *span.Half) string { return h.TraceText })
 	w.halfTexts(colDotted, func(h *span.Half) string { return h.Dotted })
 	w.others()
 	return w.w.Append(nil)
 }
 
-// shortOrigins says that origins take fewer bits than their distances from the span ids, or that the distances are all 0:
-// a column of zeros is not written, and its absence would read as origins of 0.
-func (w *idsWriter) shortOrigins() bool {
+// origins writes the origins or their distances from the span ids, whichever takes fewer bits.
+func (w *idsWriter) origins() {
 	var plain, distance int
 	for _, h := range w.halves {
 		plain += bits.Len64(h.Origin)
 		distance += bits.Len64(h.Origin - uint64(h.Span))
 	}
-	return plain < distance || distance == 0
+	switch {
+	case plain == 0:
+	case distance == 0: // a column of zeros would not be written
+		w.w.Bytes(colOriginSame, []byte{1})
+	case distance < plain:
+		w.halfInts(colOriginFrom, func(h *span.Half) int64 { return int64(h.Origin - uint64(h.Span)) })
+	default:
+		w.halfInts(colOrigin, func(h *span.Half) int64 { return int64(h.Origin) })
+	}
 }
 
 func (w *idsWriter) callInts(col int, value func(*row) int64) {
@@ -347,7 +351,7 @@ func openIDs(c *column.Codec, b []byte) (*ids, error) {
 		d.halves[t+1] = halves
 	}
 	d.span, d.origin = intsOf(colSpan, halves), intsOf(colOrigin, halves)
-	if g.Has(colOriginFrom) {
+	if g.Has(colOriginFrom) || g.Has(colOriginSame) {
 		for i, v := range intsOf(colOriginFrom, halves) {
 			d.origin[i] = v + d.span[i]
 		}

@@ -91,3 +91,43 @@ func BenchmarkSearch(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRollups reads 20 ranges of roll-ups, as a topology over some minutes does: time of one row.
+func BenchmarkRollups(b *testing.B) {
+	s := openStore(b, testConfig(b.TempDir()))
+	defer s.Close()
+	shop := storetest.NewShop(1)
+	total := 0
+	for n := range int64(20) {
+		r := store.Range{ID: store.RangeID{From: n}, To: n + 1, Received: storetest.Day, Rollups: rollupsOf(shop.Calls(20_000))}
+		if err := s.WriteRange(ctx, &r); err != nil {
+			b.Fatal(err)
+		}
+		total += len(r.Rollups)
+	}
+	for b.Loop() {
+		rows := 0
+		if err := s.Rollups(ctx, 0, 1<<40, func(*span.Rollup) bool { rows++; return true }); err != nil || rows != total {
+			b.Fatal(rows, err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(total), "ns/row")
+	b.ReportMetric(float64(total), "rows")
+}
+
+func rollupsOf(calls []span.Call) (rows []span.Rollup) {
+	at := make(map[span.RollupKey]int)
+	for i := range calls {
+		c := &calls[i]
+		key := span.RollupKey{Minute: c.Start() / 60e9, Type: c.Type, Caller: c.Caller, Callee: c.Callee, Operation: c.Operation()}
+		n, ok := at[key]
+		if !ok {
+			n = len(rows)
+			at[key] = n
+			rows = append(rows, span.Rollup{RollupKey: key})
+		}
+		rows[n].Calls++
+		rows[n].Latency.Add(c.Duration())
+	}
+	return rows
+}
