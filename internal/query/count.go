@@ -193,6 +193,9 @@ func (k kinds) add(row *span.Rollup) {
 	case row.Type == span.TypeMQ:
 		callee = 0
 	}
+	if row.Type == span.TypeMQ && row.Side != span.KindClient && strings.Contains(row.Caller, ":") {
+		caller = roleMQ // a delivery whose producer is not known comes from the queue
+	}
 	k.note(row.Caller, caller)
 	k.note(row.Callee, callee)
 }
