@@ -91,6 +91,7 @@ func (p *process) listenAll(ctx context.Context) (l ports, err error) {
 			return l, err
 		}
 		*port.to = opened
+		p.bound[port.setting] = opened.Addr().String()
 		p.closers = append(p.closers, func() { _ = opened.Close() })
 	}
 	return l, nil
@@ -172,7 +173,10 @@ func serveGRPC(ctx context.Context, g *grpc.Server, l net.Listener) error {
 	hard := time.AfterFunc(5*time.Second, g.Stop)
 	defer hard.Stop()
 	g.GracefulStop()
-	return <-failed // nil after GracefulStop
+	if err := <-failed; !errors.Is(err, grpc.ErrServerStopped) { // that is what it says when it was stopped before it began
+		return err
+	}
+	return nil
 }
 
 // answer makes the API available.

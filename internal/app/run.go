@@ -36,6 +36,9 @@ type process struct {
 	// api is set once there is one; until then requests are answered with 503.
 	api atomic.Pointer[http.Handler]
 
+	// bound has the address that each setting's listener got: it differs from the setting where that leaves the port open.
+	bound map[string]string
+
 	// serving and its error: what runs until the end.
 	serving sync.WaitGroup
 	failed  chan error
@@ -47,7 +50,7 @@ type process struct {
 func Run(ctx context.Context, name Role, cfg config.Config, log *slog.Logger) error {
 	p := &process{
 		role: name.row(), cfg: cfg, log: log, registry: prometheus.NewRegistry(), started: time.Now(),
-		failed: make(chan error, 16),
+		bound: make(map[string]string), failed: make(chan error, 16),
 	}
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	ctx, cancel := context.WithCancel(ctx)
@@ -79,6 +82,7 @@ func (p *process) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	p.bound["http.address"] = web.Addr().String()
 	p.serve(ctx, "http", web, server(p.routes()))
 	if p.role.collect {
 		if err := p.startCollector(ctx); err != nil {
@@ -139,8 +143,8 @@ func (p *process) startRemote() error {
 
 func (p *process) startAgent(ctx context.Context) error {
 	cfg := p.cfg.Agent
-	if p.role.collect && p.cfg.Receivers.Agent.Listen != "" {
-		cfg.Collector = dialable(p.cfg.Receivers.Agent.Listen)
+	if address, ok := p.bound["receivers.agent.address"]; ok {
+		cfg.Collector = dialable(address)
 	}
 	if cfg.StateDir == "" {
 		cfg.StateDir = filepath.Join(p.cfg.DataDir, "agent")
@@ -170,9 +174,20 @@ func dialable(address string) string {
 }
 
 func (p *process) hello() {
+	address := "http://" + dialable(p.bound["http.address"])
 	args := []any{"role", p.role.name, "version", Version(), "data", p.cfg.DataDir}
 	if p.role.console {
-		args = append(args, "console", "http://"+dialable(p.cfg.HTTP.Address))
+		args = append(args, "console", address)
+	} else {
+		args = append(args, "http", address)
+	}
+	for _, port := range []struct{ name, setting string }{
+		{"otlp_grpc", "receivers.otlp.grpc_address"}, {"otlp_http", "receivers.otlp.http_address"},
+		{"zipkin", "receivers.zipkin.address"}, {"agents", "receivers.agent.address"},
+	} {
+		if address, ok := p.bound[port.setting]; ok {
+			args = append(args, port.name, address)
+		}
 	}
 	p.log.Info("ready", args...)
 }
