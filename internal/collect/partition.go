@@ -14,7 +14,8 @@ import (
 	"github.com/twinspan/twinspan/sdk/id"
 )
 
-// item is one durable record on its way to the partitions, each of which takes the traces that are its own.
+// item is one durable record on its way to the partitions, each of which takes the traces that are its own. One without a
+// record only says, by taken, that all before it were taken.
 type item struct {
 	offset, received int64
 	rec              *wire.Record
@@ -152,7 +153,7 @@ func (p *partition) takeAll() {
 
 // take is one record's way through the partition.
 func (p *partition) take(it item) {
-	if it.offset < p.next {
+	if it.rec == nil || it.offset < p.next {
 		return // a done range has it
 	}
 	p.mu.Lock()

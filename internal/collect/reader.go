@@ -3,6 +3,8 @@ package collect
 import (
 	"context"
 	"slices"
+	"sync/atomic"
+	"time"
 
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/internal/store"
@@ -10,6 +12,28 @@ import (
 )
 
 var _ store.Reader = (*Collector)(nil)
+
+// catchUpTime bounds how long a reader waits for what was handed over before. A partition that is behind for longer, because
+// the store takes nothing, is read as it is.
+const catchUpTime = time.Second
+
+// catchUp waits until the partitions have taken what was handed to them before, so that a request that was acknowledged
+// is found by whoever asks next.
+func (c *Collector) catchUp(ctx context.Context, parts ...*partition) {
+	left, done := new(atomic.Int32), make(chan struct{})
+	left.Store(int32(len(parts)))
+	for _, p := range parts {
+		p.in.put(item{left: left, taken: func() { close(done) }})
+	}
+	timeout := time.NewTimer(catchUpTime)
+	defer timeout.Stop()
+	select {
+	case <-done:
+	case <-timeout.C:
+	case <-ctx.Done():
+	case <-c.stop:
+	}
+}
 
 // ranges gives the partition's ranges that are not in the store. The caller holds the lock.
 func (p *partition) ranges() []*openRange {
@@ -20,8 +44,9 @@ func (p *partition) ranges() []*openRange {
 }
 
 // Trace implements store.Reader for what is in memory, halves that wait for their other half included.
-func (c *Collector) Trace(_ context.Context, t id.Trace, limit int) (calls []span.Call, truncated bool, err error) {
+func (c *Collector) Trace(ctx context.Context, t id.Trace, limit int) (calls []span.Call, truncated bool, err error) {
 	p := c.parts[partitionOf(t, uint64(len(c.parts)))]
+	c.catchUp(ctx, p)
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	take := func(call *span.Call) bool {
@@ -42,6 +67,7 @@ func (c *Collector) Trace(_ context.Context, t id.Trace, limit int) (calls []spa
 // Search implements store.Reader for what is in memory. It collects what matches before it yields, so that partitions
 // are held up only while they are scanned.
 func (c *Collector) Search(ctx context.Context, q *store.Query, yield func(span.Call) bool) error {
+	c.catchUp(ctx, c.parts...)
 	var found []span.Call
 	for _, p := range c.parts {
 		if err := ctx.Err(); err != nil {
@@ -81,6 +107,7 @@ func (p *partition) search(q *store.Query, found []span.Call) []span.Call {
 // rows have no identity by which a reader of both could recognise them: memory is read first, and then the store without
 // the ranges that were there. So each range counts exactly once.
 func (c *Collector) Rollups(ctx context.Context, from, to int64, yield func(*span.Rollup) bool) error {
+	c.catchUp(ctx, c.parts...)
 	inMemory := make(map[store.RangeID]bool)
 	for _, p := range c.parts {
 		if !p.rollups(from, to, inMemory, yield) {
