@@ -2,11 +2,20 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/internal/store/column"
 )
+
+// corrupt makes errors of the columns the store's own.
+func corrupt(err error) error {
+	if errors.Is(err, column.ErrMalformed) && !errors.Is(err, ErrCorrupt) {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return err
+}
 
 func (s *Store) readIDs(ctx context.Context, r *rangeInfo, chunk int) (*ids, error) {
 	b, err := getValue(ctx, r.volume, r.id, kindIDs, chunk)

@@ -104,7 +104,7 @@ func (s *Store) Search(ctx context.Context, q *Query, yield func(span.Call) bool
 	}
 	heap.Init(&run.heap)
 	if err := run.run(ctx); err != nil {
-		return fmt.Errorf("store: searching: %w", err)
+		return fmt.Errorf("store: searching: %w", corrupt(err))
 	}
 	return nil
 }
@@ -409,7 +409,7 @@ func (s *Store) RollupsWithout(ctx context.Context, from, to int64, without map[
 					more, err = decodeRollups(s.codec, b, from, to, yield)
 				}
 				if err != nil {
-					return fmt.Errorf("store: reading roll-ups of range %s: %w", r.id, err)
+					return fmt.Errorf("store: reading roll-ups of range %s: %w", r.id, corrupt(err))
 				}
 				if !more {
 					return nil
@@ -439,7 +439,7 @@ func (s *Store) Trace(ctx context.Context, trace id.Trace, limit int) (calls []s
 			calls, truncated, err = s.readTrace(ctx, &places[i], trace, calls, limit, &a)
 		}
 		if err != nil {
-			return nil, false, fmt.Errorf("store: reading trace %s: %w", trace, err)
+			return nil, false, fmt.Errorf("store: reading trace %s: %w", trace, corrupt(err))
 		}
 		if truncated {
 			break

@@ -1,9 +1,12 @@
 package storetest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/twinspan/twinspan/internal/span"
@@ -89,5 +92,47 @@ func TestLeftRows(t *testing.T) {
 	}
 	if err := s.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestCorrupt changes single bytes of what is stored: reads give an error or other data, and never end the program.
+func TestCorrupt(t *testing.T) {
+	g := NewGen(12)
+	kv := &Memory{}
+	s, err := store.Open(ctx, kv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := g.Calls(800)
+	Write(t, s, 0, 0, calls, g.Rollups(100), 800)
+	v := kv.volumes[0]
+	var keys []store.Row
+	for table, rows := range v.rows {
+		for key := range rows {
+			if table != store.TableDone { // it is read at the start only
+				keys = append(keys, store.Row{Table: table, Key: []byte(key)})
+			}
+		}
+	}
+	slices.SortFunc(keys, func(a, b store.Row) int { return bytes.Compare(a.Key, b.Key) })
+	check := func(err error) {
+		if err != nil && !errors.Is(err, store.ErrCorrupt) {
+			t.Fatal(err)
+		}
+	}
+	tag := store.Query{From: math.MinInt64, Tags: []store.Tag{{Key: "key-1", Exists: true}}, Address: "10.0.0.1", Operation: g.Operation()}
+	for range 600 {
+		at := keys[g.IntN(len(keys))]
+		value := v.rows[at.Table][string(at.Key)]
+		i, old := g.IntN(len(value)), value
+		value = bytes.Clone(value)
+		value[i] ^= 1 << g.IntN(8)
+		v.rows[at.Table][string(at.Key)] = value
+		check(s.Search(ctx, &store.Query{From: math.MinInt64}, func(span.Call) bool { return true }))
+		check(s.Search(ctx, &tag, func(span.Call) bool { return true }))
+		_, _, err := s.Trace(ctx, calls[g.IntN(len(calls))].Trace(), 0)
+		check(err)
+		check(s.Rollups(ctx, 0, 1<<40, func(*span.Rollup) bool { return true }))
+		v.rows[at.Table][string(at.Key)] = old
 	}
 }
