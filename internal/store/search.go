@@ -80,6 +80,10 @@ type search struct {
 	size  int
 	yield func(span.Call) bool
 	ids   map[chunkKey]*ids
+
+	wants  []want
+	misses int // ranges without a fitting block, one after the other
+	pruned bool
 }
 
 // Search implements Reader.
@@ -91,7 +95,7 @@ func (s *Store) Search(ctx context.Context, q *Query, yield func(span.Call) bool
 	defer s.metrics.read("search", time.Now())
 	volumes := s.index.snapshot()
 	defer releaseAll(volumes)
-	run := &search{store: s, q: q, size: firstBatch, yield: yield, ids: make(map[chunkKey]*ids)}
+	run := &search{store: s, q: q, size: firstBatch, yield: yield, ids: make(map[chunkKey]*ids), wants: wantsOf(q)}
 	for _, v := range volumes {
 		if !v.bounds.may(q) {
 			continue
@@ -274,45 +278,114 @@ func (s *search) openRange(ctx context.Context, r *rangeInfo) error {
 			found[i] = r.blocks[i].bounds
 		}
 	}
-	q := s.q
-	for _, want := range [...]struct {
-		value  string
-		fields []field
-		on     bool
-	}{
-		{q.Callee, []field{fieldCallee}, q.Callee != ""},
-		{q.Caller, []field{fieldCaller}, q.Caller != ""},
-		{q.App, []field{fieldCaller, fieldCallee}, q.App != ""},
-		{q.Operation, []field{fieldOperation}, q.Operation != ""},
-		{hostOf(q.Address), []field{fieldHost}, q.Address != ""},
-		{"", []field{fieldError}, q.Error != nil && *q.Error},
-	} {
-		if !want.on {
-			continue
-		}
-		if err := s.narrow(ctx, r, found, want.value, want.fields); err != nil {
+	for i := range s.wants {
+		if err := s.narrow(ctx, r, found, &s.wants[i]); err != nil {
 			return err
 		}
 	}
+	open := false
 	for i := range found {
-		if found[i].may(q) {
+		if found[i].may(s.q) {
+			open = true
 			heap.Push(&s.heap, item{at: s.upper(found[i].greatest), stage: stageBlock, rng: r, block: i})
 		}
 	}
+	if open || s.pruned {
+		s.misses = 0
+		return nil
+	}
+	if s.misses++; s.misses < maxMisses {
+		return nil
+	}
+	s.pruned = true
+	return s.prune(ctx)
+}
+
+// want is an indexed value that the query asks for, in one of several fields.
+type want struct {
+	value  string
+	fields []field
+}
+
+func wantsOf(q *Query) (wants []want) {
+	add := func(asked bool, value string, fields ...field) {
+		if asked {
+			wants = append(wants, want{value, fields})
+		}
+	}
+	add(q.Callee != "", q.Callee, fieldCallee)
+	add(q.Caller != "", q.Caller, fieldCaller)
+	add(q.App != "", q.App, fieldCaller, fieldCallee)
+	add(q.Operation != "", q.Operation, fieldOperation)
+	add(q.Address != "", hostOf(q.Address), fieldHost)
+	add(q.Error != nil && *q.Error, "", fieldError)
+	return wants
+}
+
+// maxMisses is the number of ranges without a fitting block after which a search asks which ranges have what it wants at all.
+const maxMisses = 48
+
+// prune drops the ranges that have no posting of one of the values. A search for what is rare so reads its postings at one
+// go, one for what is common never gets here.
+func (s *search) prune(ctx context.Context) error {
+	for i := range s.wants {
+		w := &s.wants[i]
+		have := make(map[*rangeInfo]bool)
+		seen := make(map[*volume]bool)
+		for at := range s.heap {
+			r := s.heap[at].rng
+			if s.heap[at].stage != stageRange || seen[r.volume] {
+				continue
+			}
+			seen[r.volume] = true
+			for _, f := range w.fields {
+				if err := s.ranges(ctx, r.volume, f, w.value, have); err != nil {
+					return err
+				}
+			}
+		}
+		s.heap = slices.DeleteFunc(s.heap, func(x item) bool {
+			return x.stage == stageRange && !have[x.rng] && !x.rng.lacks(w.fields)
+		})
+	}
+	heap.Init(&s.heap)
 	return nil
 }
 
+// ranges adds the ranges of a volume that have postings of a value.
+func (s *search) ranges(ctx context.Context, v *volume, f field, value string, have map[*rangeInfo]bool) error {
+	prefix := postingPrefix(f, value)
+	var bad error
+	err := v.Scan(ctx, TablePosting, prefix, func(key, _ []byte) bool {
+		rid, ok := parseRange(key[len(prefix):])
+		if !ok {
+			bad = fmt.Errorf("%w: the key %x of a posting", ErrCorrupt, key)
+			return false
+		}
+		if r := s.store.index.find(v, rid); r != nil {
+			have[r] = true
+		}
+		return true
+	})
+	if err == nil {
+		err = bad
+	}
+	return err
+}
+
+// lacks says that the range has no postings for one of the fields.
+func (r *rangeInfo) lacks(fields []field) bool {
+	return slices.ContainsFunc(fields, func(f field) bool { return r.unindexed>>f&1 != 0 })
+}
+
 // narrow keeps the blocks that have the value in one of the fields, and draws their bounds closer.
-func (s *search) narrow(ctx context.Context, r *rangeInfo, found []bounds, value string, fields []field) error {
-	if !slices.ContainsFunc(found, func(b bounds) bool { return b.calls > 0 }) {
+func (s *search) narrow(ctx context.Context, r *rangeInfo, found []bounds, w *want) error {
+	if r.lacks(w.fields) || !slices.ContainsFunc(found, func(b bounds) bool { return b.calls > 0 }) {
 		return nil
 	}
 	has := make([]bounds, len(found))
-	for _, f := range fields {
-		if r.unindexed>>f&1 != 0 {
-			return nil
-		}
-		b, err := r.volume.Get(ctx, TablePosting, appendRange(postingPrefix(f, value), r.id))
+	for _, f := range w.fields {
+		b, err := r.volume.Get(ctx, TablePosting, appendRange(postingPrefix(f, w.value), r.id))
 		if err != nil {
 			return err
 		}

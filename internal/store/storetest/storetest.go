@@ -37,6 +37,7 @@ func Run(t *testing.T, open func(t *testing.T) (reopen func() *store.Store)) {
 		"Cancelled":  testCancelled,
 		"FutureTime": testFuture,
 		"Concurrent": testConcurrent,
+		"ManyRanges": testManyRanges,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -206,6 +207,27 @@ func testSearch(t *testing.T, open func() *store.Store) {
 	all := store.Query{}
 	equal(t, "all", describeAll(Search(t, s, &all, everything), false), describeAll(naive(calls, &all), false))
 	pages(t, s, all, describeAll(naive(calls, &all), false), 397)
+}
+
+// testManyRanges searches for what few of many ranges have.
+func testManyRanges(t *testing.T, open func() *store.Store) {
+	g := NewGen(13)
+	s := open()
+	defer close(t, s)
+	calls := g.Calls(600)
+	for i := range calls {
+		if i%150 == 70 {
+			calls[i].Callee = "rare"
+			calls[i].Lead().PeerAddr = "rare.host:80"
+		}
+	}
+	Write(t, s, 0, 0, calls, nil, 3)
+	yes := true
+	for _, q := range []store.Query{{Callee: "rare"}, {App: "rare", Error: &yes}, {Address: "rare.host"}, {Callee: "nowhere"}, {App: "rare"},
+		{Callee: "rare", Caller: "app-1"}} {
+		q.From = math.MinInt64
+		equal(t, fmt.Sprintf("query %+v", q), describeAll(Search(t, s, &q, everything), false), describeAll(naive(calls, &q), false))
+	}
 }
 
 // pages reads a search page by page.
