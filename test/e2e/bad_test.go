@@ -55,8 +55,8 @@ func TestBadSettings(t *testing.T) {
 		code int
 		want []string
 	}{
-		{name: "unknown key", file: "collect:\n  window: 5s\n  windw: 5s\n", code: 2, want: []string{"twinspan.yaml", "line 3", `"windw"`, "twinspan config"}},
-		{name: "unknown group", file: "colect:\n  window: 5s\n", code: 2, want: []string{"line 1", `"colect"`}},
+		{name: "unknown key", file: "collect:\n  window: 5s\n  windw: 5s\n", code: 2, want: []string{"twinspan.yaml", "line 3", "collect.windw", `did you mean "window"`}},
+		{name: "unknown group", file: "colect:\n  window: 5s\n", code: 2, want: []string{"line 1", `did you mean "collect"`}},
 		{name: "key given twice", file: "data_dir: a\ndata_dir: b\n", code: 2, want: []string{"line 2", "data_dir"}},
 		{name: "no duration", file: "collect:\n  window: soon\n", code: 2, want: []string{"line 2", "soon"}},
 		{name: "out of range", file: "collect:\n  window: 1h\n", code: 2, want: []string{"collect: window is 1h0m0s, want 0s to 10m"}},
@@ -142,7 +142,7 @@ func TestBadRequests(t *testing.T) {
 	}
 	for _, c := range []struct{ query, want string }{
 		{"calls?from=yesterday", "from"}, {"calls?limit=0", "limit"}, {"calls?nonsense=1", "nonsense"}, {"traces/x", "not_found"},
-		{"calls?cursor=AAAA", "cursor"}, {"apps?from=now&to=-1h", "empty"},
+		{"calls?cursor=AAAA", "cursor"}, {"apps?from=now&to=-1h", "is not before"},
 	} {
 		var none struct{}
 		if err := s.get(c.query, nil, &none); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -30,11 +31,18 @@ func eventually(t *testing.T, what string, try func() error) {
 	t.Fatalf("%s: %v", what, err)
 }
 
+// lastPort is the last port that freePort gave: none is given twice.
+var lastPort = func() *atomic.Int64 {
+	var n atomic.Int64
+	n.Store(10_000 + rand.Int64N(20_000))
+	return &n
+}()
+
 // freePort gives a port that is free now, from below those that systems give to clients, so that it stays free.
 func freePort(t *testing.T) string {
 	t.Helper()
-	for range 100 {
-		address := fmt.Sprintf("127.0.0.1:%d", 12_000+rand.IntN(18_000))
+	for range 1000 {
+		address := fmt.Sprintf("127.0.0.1:%d", lastPort.Add(1))
 		if l, err := net.Listen("tcp", address); err == nil {
 			l.Close()
 			return address
