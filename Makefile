@@ -20,7 +20,7 @@ build: console ## build bin/twinspan with the console inside
 
 console: console/dist/index.html ## build the web console
 
-console/dist/index.html: console/package-lock.json $(shell find console/src console/index.html console/*.ts -type f 2>/dev/null)
+console/dist/index.html: console/package-lock.json $(shell find console/src console/public console/index.html console/*.ts -type f 2>/dev/null)
 	cd console && $(NPM) ci --no-audit --no-fund --loglevel=error && $(NPM) run build
 
 demo: build ## run Twinspan and a traced payment system, until Ctrl-C

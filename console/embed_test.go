@@ -115,7 +115,7 @@ func TestPolicy(t *testing.T) {
 func TestNotBuilt(t *testing.T) {
 	res := get(newHandler(fstest.MapFS{".keep": {}}), http.MethodGet, "/topology")
 	body, _ := io.ReadAll(res.Body)
-	if res.StatusCode != 200 || !strings.Contains(string(body), "make console") {
+	if res.StatusCode != http.StatusOK || !strings.Contains(string(body), "make console") {
 		t.Errorf("status %d, body %.80q: want a page that names make console", res.StatusCode, body)
 	}
 }
@@ -124,7 +124,7 @@ func TestNotBuilt(t *testing.T) {
 func TestEmbedded(t *testing.T) {
 	res := get(Handler(), http.MethodGet, "/")
 	body, _ := io.ReadAll(res.Body)
-	if res.StatusCode != 200 || !bytes.Contains(body, []byte("<!doctype html>")) {
+	if res.StatusCode != http.StatusOK || !bytes.Contains(body, []byte("<!doctype html>")) {
 		t.Errorf("status %d, body %.80q: want a page", res.StatusCode, body)
 	}
 }

@@ -81,7 +81,7 @@ func TestReadStops(t *testing.T) {
 			return stop
 		}
 		return nil
-	}); err != stop || !slices.Equal(seen, []int64{3, 4}) {
+	}); !errors.Is(err, stop) || !slices.Equal(seen, []int64{3, 4}) {
 		t.Errorf("saw %v and got %v, want 3, 4 and the callback's error", seen, err)
 	}
 	seen = nil
