@@ -23,9 +23,15 @@ console: console/dist/index.html ## build the web console
 console/dist/index.html: console/package-lock.json $(shell find console/src console/public console/index.html console/*.ts -type f 2>/dev/null)
 	cd console && $(NPM) ci --no-audit --no-fund --loglevel=error && $(NPM) run build
 
-demo: build ## run Twinspan and a traced payment system, until Ctrl-C
+payment:
 	cd examples/payment && $(GO) build -trimpath -o ../../bin/payment .
-	bin/payment demo -twinspan bin/twinspan $(DEMOFLAGS)
+
+demo: ## run Twinspan and a traced payment system, until Ctrl-C
+	@$(MAKE) --no-print-directory -j2 build payment
+	@bin/payment demo -twinspan bin/twinspan $(DEMOFLAGS)
+
+# Static binaries, as they are shipped.
+build payment test-e2e: export CGO_ENABLED = 0
 
 test: test-go test-console ## all tests that need no outside server
 
@@ -39,14 +45,14 @@ test-race: ## the race detector on the concurrent parts
 	$(GO) test -race -short $(CONCURRENT)
 	@set -e; for m in sdk $(wildcard sdk/contrib/*); do echo "== $$m"; (cd $$m && $(GO) test -race -short ./...); done
 
-test-e2e: build ## the payment system end to end: every trace complete, every count exact
+test-e2e: ## the payment system end to end: every trace complete, every count exact
 	cd test/e2e && $(GO) test -count=1 -v ./...
 
-test-browser: build ## the console in headless Chromium, against a running demo
+test-browser: build payment ## the console in headless Chromium, against a running demo
 	test/browser.sh
 
 lint: bin/golangci-lint-$(GOLANGCI) ## gofmt and golangci-lint
-	@set -e; for m in $(MODULES); do echo "== $$m"; (cd $$m && $(CURDIR)/bin/golangci-lint-$(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...); done
+	@set -e; for m in $(MODULES) test/e2e; do echo "== $$m"; (cd $$m && $(CURDIR)/bin/golangci-lint-$(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...); done
 
 bin/golangci-lint-$(GOLANGCI):
 	GOBIN=$(CURDIR)/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI)
@@ -66,4 +72,4 @@ ci: ## what CI runs: lint, tests, race detector, end to end, browser
 clean: ## remove what was built
 	rm -rf bin console/dist/assets console/dist/index.html console/node_modules .demo
 
-.PHONY: help build console demo test test-go test-console test-race test-e2e test-browser lint fuzz ci clean
+.PHONY: help build console payment demo test test-go test-console test-race test-e2e test-browser lint fuzz ci clean

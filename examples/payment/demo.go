@@ -49,7 +49,10 @@ func runDemo(ctx context.Context, args []string) (err error) {
 	// Ctrl-C is told from ctx by the caller; stopping below is not bound to it.
 	defer func() { d.stop() }()
 	if err := d.start(ctx); err != nil {
-		return d.explain(ctx, err)
+		if ctx.Err() != nil {
+			err = nil // the user stopped the demo while it was starting
+		}
+		return err
 	}
 	record, err := os.Create(filepath.Join(d.data, "requests.jsonl"))
 	if err != nil {
@@ -72,10 +75,8 @@ func runDemo(ctx context.Context, args []string) (err error) {
 		err = <-ended
 	case c := <-crashed:
 		if c != nil {
-			err = fmt.Errorf("%s ended by itself (%w); it printed:\n%s", c.name, orOK(c.err), c.tail())
 			cancel()
-			<-ended
-			return err
+			return errors.Join(fmt.Errorf("%s ended by itself (%w); it printed:\n%s", c.name, orOK(c.err), c.tail()), <-ended)
 		}
 		err = <-ended
 	}
@@ -179,14 +180,6 @@ func await(ctx context.Context, c *child, url string) error {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-}
-
-// explain gives nil where the user stopped the demo while it was starting.
-func (d *demo) explain(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
 }
 
 func (d *demo) greet(t *traffic) {

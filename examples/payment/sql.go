@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -75,14 +77,10 @@ func (d *database) scan(ctx context.Context, q querier, query string, args, plac
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
 	if !rows.Next() {
-		if err := rows.Err(); err != nil {
-			return err
-		}
-		return sql.ErrNoRows
+		return errors.Join(cmp.Or(rows.Err(), sql.ErrNoRows), rows.Close())
 	}
-	return rows.Scan(places...)
+	return errors.Join(rows.Scan(places...), rows.Close())
 }
 
 // transaction is a database's, counted in the same way.
