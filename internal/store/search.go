@@ -36,9 +36,49 @@ type openBlock struct {
 	rng    *rangeInfo
 	number int
 	*filters
-	rows    []int // matching, newest first
+	rows    newest // matching
 	payload [2]*payloads
 	group   groupOf
+}
+
+// newest is a heap of rows, greatest time first. A search seldom wants all rows of a block, so they are not sorted.
+type newest []timedRow
+
+type timedRow struct {
+	at  int64
+	row int
+}
+
+func (h newest) init() {
+	for i := len(h)/2 - 1; i >= 0; i-- {
+		h.down(i)
+	}
+}
+
+func (h newest) down(i int) {
+	for {
+		child := 2*i + 1
+		if child >= len(h) {
+			return
+		}
+		if child+1 < len(h) && h[child+1].at > h[child].at {
+			child++
+		}
+		if h[i].at >= h[child].at {
+			return
+		}
+		h[i], h[child] = h[child], h[i]
+		i = child
+	}
+}
+
+func (h *newest) pop() timedRow {
+	old := *h
+	top := old[0]
+	old[0] = old[len(old)-1]
+	*h = old[:len(old)-1]
+	h.down(0)
+	return top
 }
 
 type itemHeap []item
@@ -158,12 +198,12 @@ func (s *search) step(ctx context.Context) (more bool, err error) {
 	first := len(s.batch)
 	for len(s.heap) > 0 && s.heap[0].stage == stageRows && s.heap[0].at == top.at {
 		open := s.heap[0].open
-		s.batch = append(s.batch, hit{block: open, row: open.rows[0], at: top.at})
-		if open.rows = open.rows[1:]; len(open.rows) == 0 {
+		s.batch = append(s.batch, hit{block: open, row: open.rows.pop().row, at: top.at})
+		if len(open.rows) == 0 {
 			heap.Pop(&s.heap)
 			continue
 		}
-		s.heap[0].at = open.time(open.rows[0])
+		s.heap[0].at = open.rows[0].at
 		heap.Fix(&s.heap, 0)
 	}
 	if err := s.ties(ctx, first); err != nil {
@@ -431,23 +471,14 @@ func (s *search) openBlock(ctx context.Context, r *rangeInfo, number int) error 
 	}
 	for i, k := range keep {
 		if k {
-			b.rows = append(b.rows, i)
+			b.rows = append(b.rows, timedRow{f.time(i), i})
 		}
 	}
 	if len(b.rows) == 0 {
 		return nil
 	}
-	slices.SortFunc(b.rows, func(i, j int) int {
-		ti, tj := f.time(i), f.time(j)
-		switch {
-		case ti > tj:
-			return -1
-		case ti < tj:
-			return 1
-		}
-		return 0
-	})
-	heap.Push(&s.heap, item{at: f.time(b.rows[0]), stage: stageRows, rng: r, block: number, open: b})
+	b.rows.init()
+	heap.Push(&s.heap, item{at: b.rows[0].at, stage: stageRows, rng: r, block: number, open: b})
 	return nil
 }
 

@@ -208,8 +208,10 @@ func (s *Store) Close() error {
 func (s *Store) receipt(r *Range) int64 {
 	s.index.mu.Lock()
 	defer s.index.mu.Unlock()
-	if last := s.index.last[r.ID.Partition]; last != nil && last.id.From < r.ID.From && DayOf(last.received) == DayOf(r.Received)+1 {
-		return last.received
+	if last := s.index.last[r.ID.Partition]; last != nil && last.id.From < r.ID.From {
+		if day := last.volume.Day(); day == DayOf(r.Received)+1 {
+			return day.Begin().UnixNano()
+		}
 	}
 	return r.Received
 }

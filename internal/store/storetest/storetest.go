@@ -38,6 +38,7 @@ func Run(t *testing.T, open func(t *testing.T) (reopen func() *store.Store)) {
 		"FutureTime": testFuture,
 		"Concurrent": testConcurrent,
 		"ManyRanges": testManyRanges,
+		"ClockBack":  testClockBack,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -450,6 +451,26 @@ func testExpire(t *testing.T, open func() *store.Store) {
 	}
 	if last, err := s.LastDone(ctx); err != nil || last[0] != 4 {
 		t.Errorf("last done %v, %v after a restart", last, err)
+	}
+}
+
+// testClockBack has a clock go back over midnight: the ranges stay in their order, so that they expire in it.
+func testClockBack(t *testing.T, open func() *store.Store) {
+	s := open()
+	defer close(t, s)
+	g := NewGen(14)
+	for i, received := range []int64{0, -1, -2, 5} {
+		r := store.Range{ID: store.RangeID{From: int64(i)}, To: int64(i) + 1, Received: Day + received, Calls: g.Calls(3)}
+		if err := s.WriteRange(ctx, &r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := store.Range{ID: store.RangeID{Partition: 1}, To: 1, Received: Day - 3, Calls: g.Calls(3)}
+	if err := s.WriteRange(ctx, &r); err != nil {
+		t.Fatal(err)
+	}
+	if days := s.Stats().Days; len(days) != 2 || days[0].Ranges != 4 || days[1].Ranges != 1 {
+		t.Errorf("%+v", days)
 	}
 }
 
