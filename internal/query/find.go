@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -91,6 +92,55 @@ func (s *Service) TraceOf(ctx context.Context, t id.Trace) (*Trace, error) {
 		return nil, fmt.Errorf("trace %s: %w: no span of it is stored, or it is older than the retention", t, ErrNotFound)
 	}
 	return Assemble(t, calls, truncated), nil
+}
+
+// batcher is what a reader may have, to read several traces for less than each alone costs. Of a trace with more than
+// limit calls it may give nothing but truncated.
+type batcher interface {
+	Traces(ctx context.Context, traces []id.Trace, limit int) (calls [][]span.Call, truncated []bool, err error)
+}
+
+// maxBatchCalls bounds a trace that is read together with others.
+const maxBatchCalls = 2000
+
+// TracesOf reads several traces at once, nil where nothing is stored. They are all in memory together: ask for few.
+func (s *Service) TracesOf(ctx context.Context, ids []id.Trace) ([]*Trace, error) {
+	calls, great := make([][]span.Call, len(ids)), make([]bool, len(ids))
+	for _, r := range s.readers {
+		parts, truncated, err := readBatch(ctx, r, ids)
+		if err != nil {
+			return nil, fmt.Errorf("read %d traces: %w", len(ids), err)
+		}
+		for i := range ids {
+			calls[i], great[i] = append(calls[i], parts[i]...), great[i] || truncated[i]
+		}
+	}
+	traces := make([]*Trace, len(ids))
+	for i, t := range ids {
+		switch {
+		case great[i]:
+			var err error
+			if traces[i], err = s.TraceOf(ctx, t); err != nil && !errors.Is(err, ErrNotFound) {
+				return nil, err
+			}
+		case len(calls[i]) > 0:
+			traces[i] = Assemble(t, calls[i], false)
+		}
+	}
+	return traces, nil
+}
+
+func readBatch(ctx context.Context, r store.Reader, ids []id.Trace) (calls [][]span.Call, truncated []bool, err error) {
+	if b, ok := r.(batcher); ok {
+		return b.Traces(ctx, ids, maxBatchCalls)
+	}
+	calls, truncated = make([][]span.Call, len(ids)), make([]bool, len(ids))
+	for i, t := range ids {
+		if calls[i], truncated[i], err = r.Trace(ctx, t, maxBatchCalls); err != nil {
+			return nil, nil, err
+		}
+	}
+	return calls, truncated, nil
 }
 
 // Name is an operation that an application did, or called, in the words of the called one.

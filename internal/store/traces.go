@@ -14,7 +14,7 @@ import (
 	"github.com/twinspan/twinspan/sdk/id"
 )
 
-// Traces gives the calls of several traces, for each what Trace gives. Traces of one time lie in the same blocks, which
+// Traces gives the calls of several different traces, for each what Trace gives. Traces of one time lie in the same blocks, which
 // are read once for all of them. Of a trace with more than limit calls nothing is given but truncated.
 func (s *Store) Traces(ctx context.Context, traces []id.Trace, limit int) (calls [][]span.Call, truncated []bool, err error) {
 	if err := s.begin(); err != nil {
@@ -110,16 +110,16 @@ func (b *traceBatch) read(ctx context.Context) error {
 	slices.SortStableFunc(b.runs, func(x, y traceRunOf) int {
 		return cmp.Or(cmp.Compare(y.rng.id.From, x.rng.id.From), cmp.Compare(x.rng.id.Partition, y.rng.id.Partition), cmp.Compare(x.block, y.block))
 	})
-	work, ctx := errgroup.WithContext(ctx)
+	work, inner := errgroup.WithContext(ctx)
 	work.SetLimit(readers)
-	for from := 0; from < len(b.runs) && ctx.Err() == nil; {
+	for from := 0; from < len(b.runs) && inner.Err() == nil; {
 		to := from + 1
 		for to < len(b.runs) && b.runs[to].rng == b.runs[from].rng && b.runs[to].block == b.runs[from].block {
 			to++
 		}
 		runs := b.runs[from:to]
 		work.Go(func() error {
-			if err := b.readBlock(ctx, runs); err != nil {
+			if err := b.readBlock(inner, runs); err != nil {
 				return fmt.Errorf("range %s, block %d: %w", runs[0].rng.id, runs[0].block, err)
 			}
 			return nil

@@ -35,8 +35,8 @@ type Config struct {
 	QueryTimeout time.Duration `yaml:"query_timeout"`
 	// MaxSpans is how many spans one search gives; the traces that do not fit are left out, and errors says so.
 	MaxSpans int `yaml:"max_spans"`
-	// ReadConcurrency is how many traces of one search are read at the same time.
-	ReadConcurrency int `yaml:"read_concurrency"`
+	// ReadBatch is how many traces of one search are read together.
+	ReadBatch int `yaml:"read_batch"`
 	// NamesLookback is how far back services and operations are listed: these requests of Jaeger's have no time range.
 	NamesLookback time.Duration `yaml:"names_lookback"`
 	// NamesRefresh is how old a list of services and operations may be.
@@ -46,7 +46,7 @@ type Config struct {
 // DefaultConfig gives the bounds that fit one machine.
 func DefaultConfig() Config {
 	return Config{
-		QueryTimeout: 30 * time.Second, MaxSpans: 200_000, ReadConcurrency: 2,
+		QueryTimeout: 30 * time.Second, MaxSpans: 200_000, ReadBatch: 32,
 		NamesLookback: 24 * time.Hour, NamesRefresh: 5 * time.Second,
 	}
 }
@@ -57,7 +57,7 @@ func (c *Config) Validate() error {
 		name  string
 		value int64
 	}{
-		{"query_timeout", int64(c.QueryTimeout)}, {"max_spans", int64(c.MaxSpans)}, {"read_concurrency", int64(c.ReadConcurrency)},
+		{"query_timeout", int64(c.QueryTimeout)}, {"max_spans", int64(c.MaxSpans)}, {"read_batch", int64(c.ReadBatch)},
 		{"names_lookback", int64(c.NamesLookback)}, {"names_refresh", int64(c.NamesRefresh)},
 	} {
 		if s.value <= 0 {
@@ -212,7 +212,7 @@ func explain(err error) (status int, message string) {
 	case errors.Is(err, query.ErrBad):
 		return http.StatusBadRequest, err.Error()
 	case errors.Is(err, context.DeadlineExceeded):
-		return http.StatusGatewayTimeout, "the query took longer than jaeger.query_timeout: narrow the time range or add filters"
+		return http.StatusGatewayTimeout, "the query took too long: narrow the time range or add filters"
 	case errors.Is(err, context.Canceled):
 		return 499, "the request was canceled" // what proxies log; nobody reads it
 	case errors.Is(err, store.ErrClosed):

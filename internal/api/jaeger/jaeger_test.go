@@ -492,8 +492,8 @@ func TestConfig(t *testing.T) {
 	if err := c.Validate(); err != nil {
 		t.Error(err)
 	}
-	c.ReadConcurrency = 0
-	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "read_concurrency") {
+	c.ReadBatch = 0
+	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "read_batch") {
 		t.Errorf("%v", err)
 	}
 }

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"sync"
 
 	"github.com/twinspan/twinspan/internal/query"
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/internal/store"
+	"github.com/twinspan/twinspan/sdk/id"
 )
 
 // trace answers one trace. Its start and end are not needed to find it; they are not looked at.
@@ -47,8 +47,17 @@ func (h *Handler) search(ctx context.Context, w *response, r *http.Request) erro
 	}
 	out := traces{w: w, left: h.config.MaxSpans}
 	if len(p.traceIDs) > 0 {
-		read := func(ctx context.Context, i int) (*query.Trace, error) { return h.query.Trace(ctx, p.traceIDs[i]) }
-		return h.write(ctx, &out, len(p.traceIDs), read, func(i int) string { return p.traceIDs[i] })
+		return h.write(ctx, &out, p.traceIDs, func(ctx context.Context, texts []string) ([]*query.Trace, error) {
+			list := make([]*query.Trace, len(texts))
+			for i, text := range texts {
+				t, err := h.query.Trace(ctx, text)
+				if err != nil && !errors.Is(err, query.ErrNotFound) {
+					return nil, err
+				}
+				list[i] = t
+			}
+			return list, nil
+		})
 	}
 	found, partial, err := h.query.Find(ctx, p.request())
 	if err != nil {
@@ -57,8 +66,19 @@ func (h *Handler) search(ctx context.Context, w *response, r *http.Request) erro
 	if partial {
 		out.note(errorJSON{Message: "the search ended before all spans were looked at: narrow the time range or add filters for older traces"})
 	}
-	read := func(ctx context.Context, i int) (*query.Trace, error) { return h.query.TraceOf(ctx, found[i].ID) }
-	return h.write(ctx, &out, len(found), read, func(i int) string { return found[i].ID.Hex() })
+	ids := make([]string, len(found))
+	byText := make(map[string]id.Trace, len(found))
+	for i, f := range found {
+		ids[i] = f.ID.Hex()
+		byText[ids[i]] = f.ID
+	}
+	return h.write(ctx, &out, ids, func(ctx context.Context, texts []string) ([]*query.Trace, error) {
+		list := make([]id.Trace, len(texts))
+		for i, text := range texts {
+			list[i] = byText[text]
+		}
+		return h.query.TracesOf(ctx, list)
+	})
 }
 
 // traces writes the answer to a search as its traces come.
@@ -67,25 +87,24 @@ type traces struct {
 	begun  bool
 	left   int // spans
 	errors []errorJSON
+	buf    []byte
 }
 
 func (t *traces) note(e errorJSON) { t.errors = append(t.errors, e) }
 
 // add writes one trace, or notes that it is too much.
-func (t *traces) add(e *encoded) (more bool, err error) {
-	if e.spans > t.left {
-		t.note(errorJSON{Message: "the traces that follow are left out: all together have too many spans for one answer (jaeger.max_spans)", TraceID: e.id})
+func (t *traces) add(tr *query.Trace) (more bool, err error) {
+	if tr.Halves > t.left {
+		t.note(errorJSON{Message: "the traces from here on are left out: together they have too many spans for one answer", TraceID: tr.ID.Hex()})
 		return false, nil
 	}
-	t.left -= e.spans
-	head := ","
+	t.left -= tr.Halves
+	t.buf = append(t.buf[:0], ',')
 	if !t.begun {
-		head, t.begun = dataBegin, true
+		t.buf, t.begun = append(t.buf[:0], dataBegin...), true
 	}
-	if _, err := t.w.Write([]byte(head)); err != nil {
-		return false, err
-	}
-	_, err = t.w.Write(e.json)
+	t.buf = appendTrace(t.buf, tr)
+	_, err = t.w.Write(t.buf)
 	return err == nil, err
 }
 
@@ -102,73 +121,61 @@ func (t *traces) end() error {
 	return err
 }
 
-// encoded is a trace that is ready to be written, or why it is not.
-type encoded struct {
-	id    string
-	spans int
-	json  []byte
-	err   error
-}
+// readFunc reads some traces, nil where there is none.
+type readFunc func(context.Context, []string) ([]*query.Trace, error)
 
-// write reads n traces, some at a time, and writes them in their order. At most ReadConcurrency traces are in memory.
-func (h *Handler) write(ctx context.Context, out *traces, n int, read func(context.Context, int) (*query.Trace, error), idOf func(int) string) error {
-	ctx, cancel := context.WithCancel(ctx)
-	var reading sync.WaitGroup
-	defer reading.Wait()
-	defer cancel()
-	workers := min(n, h.config.ReadConcurrency)
-	results := make([]chan encoded, workers)
-	for k := range results {
-		results[k] = make(chan encoded)
-		reading.Add(1)
-		go func() {
-			defer reading.Done()
-			for i := k; i < n; i += workers {
-				select {
-				case results[k] <- encode(ctx, i, read):
-				case <-ctx.Done():
-					return
-				}
-			}
-		}()
-	}
-	for i := range n {
-		var e encoded
-		select {
-		case e = <-results[i%workers]:
-		case <-ctx.Done():
-			e.err = ctx.Err()
+// write reads the traces, some at a time, and writes them in their order. Those of one batch are in memory together.
+func (h *Handler) write(ctx context.Context, out *traces, ids []string, read readFunc) error {
+	for from := 0; from < len(ids); from += h.config.ReadBatch {
+		batch := ids[from:min(from+h.config.ReadBatch, len(ids))]
+		list, err := read(ctx, batch)
+		if err != nil && ctx.Err() == nil && len(batch) > 1 {
+			// One of them cannot be read: the others can.
+			list, err = nil, nil
 		}
-		if e.err == nil {
-			more, err := out.add(&e)
+		for i, id := range batch {
+			var t *query.Trace
+			switch {
+			case list != nil:
+				t = list[i]
+			case err == nil:
+				t, err = one(ctx, id, read)
+			}
+			more, err := h.writeOne(out, id, t, err)
 			if err != nil {
 				return err
 			}
 			if !more {
-				break
+				return out.end()
 			}
-			continue
 		}
-		status, message := explain(e.err)
-		if !errors.Is(e.err, query.ErrNotFound) {
-			if !out.begun {
-				return e.err
-			}
-			out.note(errorJSON{Code: status, Message: message, TraceID: idOf(i)})
-			h.log.Error("search failed when it was answered in part", "error", e.err)
-			break
-		}
-		out.note(errorJSON{Message: message, TraceID: idOf(i)})
 	}
 	return out.end()
 }
 
-func encode(ctx context.Context, i int, read func(context.Context, int) (*query.Trace, error)) (e encoded) {
-	t, err := read(ctx, i)
+func one(ctx context.Context, id string, read readFunc) (*query.Trace, error) {
+	list, err := read(ctx, []string{id})
 	if err != nil {
-		return encoded{err: err}
+		return nil, err
 	}
-	return encoded{id: t.ID.Hex(), spans: t.Halves, json: appendTrace(make([]byte, 0, len(t.Nodes)*sizeOfNode), t)}
+	return list[0], nil
+}
+
+// writeOne writes a trace or why it is not there.
+func (h *Handler) writeOne(out *traces, id string, t *query.Trace, failed error) (more bool, err error) {
+	switch {
+	case failed != nil && !out.begun:
+		return false, failed
+	case failed != nil:
+		status, message := explain(failed)
+		out.note(errorJSON{Code: status, Message: message, TraceID: id})
+		h.log.Error("search failed when it was answered in part", "error", failed)
+		return false, nil
+	case t == nil:
+		out.note(errorJSON{Message: messageNotFound, TraceID: id})
+		return true, nil
+	}
+	return out.add(t)
 }
 
 // request makes what package query is asked: what the store can tell of whole calls, and the test on the spans of them,
