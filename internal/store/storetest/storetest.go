@@ -187,13 +187,13 @@ func setOrigins(c *span.Call, origin func(*span.Half) uint64) {
 
 func testSearch(t *testing.T, open func() *store.Store) {
 	g := NewGen(1)
-	calls := g.Calls(4000)
+	calls := g.Calls(2800)
 	s := open()
 	defer func() { close(t, s) }()
-	Write(t, s, 1, 0, calls[:1500], nil, 500)
-	Write(t, s, 2, 0, calls[1500:2000], nil, 100)
-	Write(t, s, 1, 1500, calls[2000:], nil, 2000)
-	for i := range 150 {
+	Write(t, s, 1, 0, calls[:1000], nil, 500)
+	Write(t, s, 2, 0, calls[1000:1400], nil, 100)
+	Write(t, s, 1, 1000, calls[1400:], nil, 2000)
+	for i := range 120 {
 		q := g.Query()
 		want := describeAll(naive(calls, &q), false)
 		equal(t, fmt.Sprintf("query %d %+v", i, q), describeAll(Search(t, s, &q, everything), false), want)
