@@ -91,12 +91,15 @@ type answer interface {
 func (a *API) routes() []route {
 	timeRange := []param{paramFrom, paramTo}
 	with := func(params ...param) []param { return slices.Concat(params, timeRange) }
+	filters := []param{paramApp, paramCaller, paramCallee, paramAddress, paramOperation, paramType, paramError,
+		paramLoadTest, paramMinDuration, paramMaxDuration, paramTag, paramTraceID, paramResultCode}
 	return []route{
 		{Prefix + "apps", timeRange, a.apps},
+		{Prefix + "apps/series", timeRange, a.appSeries},
 		{Prefix + "operations", with(paramApp), a.operations},
 		{Prefix + "traces/{id}", nil, a.trace},
-		{Prefix + "calls", with(paramApp, paramCaller, paramCallee, paramAddress, paramOperation, paramType, paramError,
-			paramLoadTest, paramMinDuration, paramMaxDuration, paramTag, paramTraceID, paramResultCode, paramLimit, paramCursor), a.calls},
+		{Prefix + "calls", slices.Concat(filters, with(paramLimit, paramCursor)), a.calls},
+		{Prefix + "calls/scatter", slices.Concat(filters, with(paramPoints)), a.scatter},
 		{Prefix + "topology", with(paramApp, paramOperation, paramLoadTest), a.topology},
 		{Prefix + "series", with(paramApp, paramOperation, paramCaller), a.series},
 		{Prefix + "status", nil, a.serverStatus},

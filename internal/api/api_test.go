@@ -76,6 +76,7 @@ func TestAnswers(t *testing.T) {
 	for name, path := range map[string]string{
 		"apps": "/apps", "operations": "/operations?app=pay", "trace": "/traces/" + querytest.TraceText,
 		"calls": "/calls?limit=2", "topology": "/topology?from=-5m&to=now", "series": "/series?app=gw", "status": "/status",
+		"appseries": "/apps/series?from=-5m", "scatter": "/calls/scatter?callee=pay",
 	} {
 		w := get(a, "/api/v1"+path)
 		if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "application/json" {

@@ -49,20 +49,36 @@ func (a *API) trace(ctx context.Context, r *http.Request, _ *input) (answer, err
 	return traceAnswer{t}, nil
 }
 
+// boundSearch takes the time range into the search. Whoever names a trace wants its calls, however old.
+func (in *input) boundSearch() error {
+	if in.search.TraceID != "" && in.from == nil && in.to == nil {
+		return nil
+	}
+	r, err := in.timeRange()
+	in.search.Query.From, in.search.Query.To = r.From, r.To
+	return err
+}
+
 func (a *API) calls(ctx context.Context, _ *http.Request, in *input) (answer, error) {
-	// Whoever names a trace wants its calls, however old.
-	if in.search.TraceID == "" || in.from != nil || in.to != nil {
-		r, err := in.timeRange()
-		if err != nil {
-			return nil, err
-		}
-		in.search.Query.From, in.search.Query.To = r.From, r.To
+	if err := in.boundSearch(); err != nil {
+		return nil, err
 	}
 	page, err := a.query.Search(ctx, in.search)
 	if err != nil {
 		return nil, err
 	}
 	return pageAnswer{page}, nil
+}
+
+func (a *API) scatter(ctx context.Context, _ *http.Request, in *input) (answer, error) {
+	if err := in.boundSearch(); err != nil {
+		return nil, err
+	}
+	s, err := a.query.Scatter(ctx, query.ScatterRequest{Query: in.search.Query, TraceID: in.search.TraceID, Points: in.points})
+	if err != nil {
+		return nil, err
+	}
+	return scatterAnswer{s}, nil
 }
 
 func (a *API) topology(ctx context.Context, _ *http.Request, in *input) (answer, error) {
@@ -109,6 +125,22 @@ func (a *API) series(ctx context.Context, _ *http.Request, in *input) (answer, e
 		StepSeconds int         `json:"stepSeconds"`
 		Points      []pointJSON `json:"points"`
 	}{60, out}}, nil
+}
+
+func (a *API) appSeries(ctx context.Context, _ *http.Request, in *input) (answer, error) {
+	r, err := in.timeRange()
+	if err != nil {
+		return nil, err
+	}
+	s, err := a.query.AppSeries(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return value{struct {
+		StepSeconds   int64             `json:"stepSeconds"`
+		StartUnixNano int64             `json:"startUnixNano,string"`
+		Apps          []query.AppCounts `json:"apps"`
+	}{s.StepSeconds, s.Start, list(s.Apps)}}, nil
 }
 
 // Status is what /status tells of the server. Times are in nanoseconds of the Unix epoch.

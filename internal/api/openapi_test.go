@@ -105,6 +105,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	for path, real := range map[string]string{
 		"/apps": "/apps", "/operations": "/operations", "/traces/{id}": "/traces/" + querytest.TraceText, "/calls": "/calls",
 		"/topology": "/topology", "/series": "/series", "/status": "/status",
+		"/apps/series": "/apps/series", "/calls/scatter": "/calls/scatter",
 	} {
 		var v any
 		if err := json.Unmarshal(get(a, "/api/v1"+real).Body.Bytes(), &v); err != nil {

@@ -25,6 +25,8 @@ type input struct {
 	now time.Time
 	// search holds the filters; other routes than /calls use some of its fields.
 	search query.SearchRequest
+	// points is the number asked for, 0 if none was.
+	points int
 	// from and to are nil where not given.
 	from, to *int64
 }
@@ -74,6 +76,15 @@ var (
 		return nil
 	}}
 )
+
+var paramPoints = param{name: "points", read: func(in *input, text string) error {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > query.MaxPoints {
+		return fmt.Errorf("is no number from 1 to %d", query.MaxPoints)
+	}
+	in.points = n
+	return nil
+}}
 
 func textParam(name string, field func(*input) *string) param {
 	return param{name: name, read: func(in *input, text string) error { *field(in) = text; return nil }}

@@ -103,3 +103,43 @@ func (a pageAnswer) writeTo(w http.ResponseWriter) error {
 		PartialReason string     `json:"partialReason"`
 	}{calls, a.page.Next, a.page.Partial, a.page.Reason}}.writeTo(w)
 }
+
+// pointOfCallJSON is a point of a scatter.
+type pointOfCallJSON struct {
+	TraceID       string `json:"traceId"`
+	SpanID        string `json:"spanId"`
+	StartUnixNano string `json:"startUnixNano"`
+	DurationNano  int64  `json:"durationNano"`
+	Error         bool   `json:"error"`
+	LoadTest      bool   `json:"loadTest"`
+	Caller        string `json:"caller"`
+	Callee        string `json:"callee"`
+	Operation     string `json:"operation"`
+}
+
+// scatterAnswer is a sample of calls.
+type scatterAnswer struct{ scatter *query.Scatter }
+
+func (a scatterAnswer) writeTo(w http.ResponseWriter) error {
+	points := make([]pointOfCallJSON, len(a.scatter.Calls))
+	for i := range points {
+		c := &a.scatter.Calls[i]
+		lead := c.Lead()
+		points[i] = pointOfCallJSON{
+			TraceID: lead.TraceString(), SpanID: lead.Span.String(), StartUnixNano: strconv.FormatInt(lead.Start, 10),
+			DurationNano: lead.Duration, Error: c.Failed(), LoadTest: c.LoadTest(),
+			Caller: c.Caller, Callee: c.Callee, Operation: c.Operation(),
+		}
+	}
+	var matched *int64
+	if a.scatter.Matched >= 0 {
+		matched = &a.scatter.Matched
+	}
+	return value{struct {
+		Points        []pointOfCallJSON `json:"points"`
+		Complete      bool              `json:"complete"`
+		Matched       *int64            `json:"matched"`
+		Partial       bool              `json:"partial"`
+		PartialReason string            `json:"partialReason"`
+	}{points, a.scatter.Complete, matched, a.scatter.Partial, a.scatter.Reason}}.writeTo(w)
+}

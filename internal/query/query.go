@@ -35,11 +35,14 @@ type Config struct {
 	MaxScan int `yaml:"max_scan"`
 	// MaxRange is the longest time range of counts (topology, applications, operations, series).
 	MaxRange time.Duration `yaml:"max_range"`
+	// MaxScatterTime is how long a sample for a scatter may take; it then shows what was found so far.
+	MaxScatterTime time.Duration `yaml:"max_scatter_time"`
 }
 
 // DefaultConfig gives the bounds that fit one machine.
 func DefaultConfig() Config {
-	return Config{MaxTraceCalls: 200_000, MaxLookups: 200, MaxLookupCalls: 10_000, MaxScan: 20_000, MaxRange: 62 * 24 * time.Hour}
+	return Config{MaxTraceCalls: 200_000, MaxLookups: 200, MaxLookupCalls: 10_000, MaxScan: 20_000, MaxRange: 62 * 24 * time.Hour,
+		MaxScatterTime: 3 * time.Second}
 }
 
 // Validate says which setting is wrong.
@@ -50,6 +53,7 @@ func (c *Config) Validate() error {
 	}{
 		{"max_trace_calls", int64(c.MaxTraceCalls)}, {"max_lookups", int64(c.MaxLookups)},
 		{"max_lookup_calls", int64(c.MaxLookupCalls)}, {"max_scan", int64(c.MaxScan)}, {"max_range", int64(c.MaxRange)},
+		{"max_scatter_time", int64(c.MaxScatterTime)},
 	} {
 		if s.value <= 0 {
 			return fmt.Errorf("%s is %d: it has to be above 0", s.name, s.value)
