@@ -190,7 +190,7 @@ type Strings struct {
 	text    []byte   // plain
 	holes   []int    // of each pattern
 	uniform bool     // all patterns have as many
-	numbers [maxHoles]Ints
+	numbers []Ints   // patterns: of each hole
 	all     []string // plain, pattern: each text, once all were asked for
 }
 
@@ -280,7 +280,7 @@ func (s *Strings) unpack() {
 		}
 		return
 	}
-	var numbers [maxHoles][]int64
+	numbers := make([][]int64, len(s.numbers))
 	for h := range numbers {
 		numbers[h] = s.numbers[h].All(nil)
 	}
@@ -419,6 +419,7 @@ func (r *reader) patterns(s *Strings) {
 		r.fail("texts are too long")
 		return
 	}
+	s.numbers = make([]Ints, columns)
 	for h, n := range counts {
 		if n > 0 && h >= columns {
 			r.fail("a pattern's numbers are missing")
