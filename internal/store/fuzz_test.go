@@ -95,20 +95,20 @@ func FuzzIDs(f *testing.F) {
 			return
 		}
 		var a arena
-		for trace := range d.traces {
+		for trace := range d.n {
 			for call := d.firsts[trace]; call < d.firsts[trace+1]; call++ {
 				var c span.Call
-				if d.present[call]&presentClient != 0 {
+				if d.present.At(call)&presentClient != 0 {
 					c.Client = new(span.Half)
 				}
-				if d.present[call]&presentServer != 0 {
+				if d.present.At(call)&presentServer != 0 {
 					c.Server = new(span.Half)
 				}
 				if !d.fill(&c, trace, call, &a) {
 					t.Fatal("a call does not fit")
 				}
 				d.position(1, trace, call)
-				d.run(trace, int(d.block[call]))
+				d.run(trace, int(d.block.At(call)))
 			}
 		}
 	})

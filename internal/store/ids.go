@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+	"sort"
 
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/internal/store/column"
@@ -274,24 +275,28 @@ func (w *idsWriter) others() {
 	}
 }
 
-// ids reads one chunk. It is not safe for concurrent use.
+// ids reads one chunk. It is not changed once it is open.
 type ids struct {
-	traces  []id.Trace
+	n       int // traces
+	planes  [len(id.Trace{})]column.Ints
 	firsts  []int // by trace, the first call; one more at the end
 	halves  []int // by trace, the first half; one more at the end
-	block   []int64
-	present []int64
-	span    []int64
-	parent  []int64 // references
-	twin    []int64
-	parents []int64 // ids of their own, by half
-	twins   []int64
-	origin  []int64
+	block   column.Ints
+	present column.Ints
+	span    column.Ints
+	parent  refs
+	twin    refs
+	origin  column.Ints
+	same    bool // origins are span ids
+	from    bool // origins are distances from these
 	text    column.Strings
 	dotted  column.Strings
-	other   []int64
+	other   column.Ints
 	others  []byte
 }
+
+// refs are references to other halves and the ids of those that refer to none.
+type refs struct{ to, own column.Ints }
 
 // maxChunkHalves bounds a chunk that is read.
 const maxChunkHalves = chunkHalves + 2*maxTraceCalls
@@ -301,109 +306,126 @@ func openIDs(c *column.Codec, b []byte) (*ids, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := g.Rows()
-	if n > maxChunkHalves {
-		return nil, fmt.Errorf("%w: %d traces in a chunk of ids", ErrCorrupt, n)
+	d := &ids{n: g.Rows()}
+	if d.n > maxChunkHalves {
+		return nil, fmt.Errorf("%w: %d traces in a chunk of ids", ErrCorrupt, d.n)
 	}
-	d := &ids{traces: make([]id.Trace, n), firsts: make([]int, n+1), halves: make([]int, n+1)}
-	fail := func(e error) {
-		if err == nil {
-			err = e
-		}
-	}
-	intsOf := func(col, n int) []int64 {
-		v, e := g.Ints(col, n)
-		fail(e)
-		return v.All(nil)
-	}
-	for p := range len(id.Trace{}) {
-		for i, v := range intsOf(colTraceIDs+p, n) {
-			d.traces[i][p] = byte(v)
-		}
-	}
-	calls := intsOf(colCalls, n)
-	if err != nil {
+	if err := d.openCalls(g); err != nil {
 		return nil, err
 	}
-	for i, c := range calls {
+	return d, d.openHalves(g, d.halves[d.n])
+}
+
+func (d *ids) openCalls(g *column.Group) (err error) {
+	for p := range d.planes {
+		if d.planes[p], err = g.Ints(colTraceIDs+p, d.n); err != nil {
+			return err
+		}
+	}
+	calls, err := g.Ints(colCalls, d.n)
+	if err != nil {
+		return err
+	}
+	d.firsts, d.halves = make([]int, d.n+1), make([]int, d.n+1)
+	for i := range d.n {
+		c := calls.At(i)
 		if c < 1 || c > maxTraceCalls || d.firsts[i]+int(c) > maxChunkHalves {
-			return nil, fmt.Errorf("%w: %d calls in a trace", ErrCorrupt, c)
+			return fmt.Errorf("%w: %d calls in a trace", ErrCorrupt, c)
 		}
 		d.firsts[i+1] = d.firsts[i] + int(c)
 	}
-	total := d.firsts[n]
-	d.block, d.present = intsOf(colBlock, total), intsOf(colIDPresent, total)
-	if err != nil {
-		return nil, err
+	total := d.firsts[d.n]
+	if d.block, err = g.Ints(colBlock, total); err != nil {
+		return err
+	}
+	if d.present, err = g.Ints(colIDPresent, total); err != nil {
+		return err
 	}
 	halves := 0
-	for t := range n {
-		for _, p := range d.present[d.firsts[t]:d.firsts[t+1]] {
-			switch p {
+	for t := range d.n {
+		for call := d.firsts[t]; call < d.firsts[t+1]; call++ {
+			switch d.present.At(call) {
 			case presentClient, presentServer:
 				halves++
 			case presentBoth:
 				halves += 2
 			default:
-				return nil, fmt.Errorf("%w: a call without a half", ErrCorrupt)
+				return fmt.Errorf("%w: a call without a half", ErrCorrupt)
 			}
 		}
 		d.halves[t+1] = halves
 	}
-	d.span, d.origin = intsOf(colSpan, halves), intsOf(colOrigin, halves)
-	if g.Has(colOriginFrom) || g.Has(colOriginSame) {
-		for i, v := range intsOf(colOriginFrom, halves) {
-			d.origin[i] = v + d.span[i]
+	return nil
+}
+
+func (d *ids) openHalves(g *column.Group, halves int) (err error) {
+	fail := func(e error) {
+		if err == nil {
+			err = e
 		}
 	}
-	d.parent, d.twin = intsOf(colParentRef, halves), intsOf(colTwinRef, halves)
-	if err != nil {
-		return nil, err
+	intsOf := func(col, n int) column.Ints {
+		v, e := g.Ints(col, n)
+		fail(e)
+		return v
 	}
-	ownOf := func(refs []int64, col int) []int64 {
+	refsOf := func(col int) refs {
+		r := refs{to: intsOf(col, halves)}
 		own := 0
-		for _, r := range refs {
-			if r == refOwn {
-				own++
+		if r.to.Const() {
+			if halves > 0 && r.to.At(0) == refOwn {
+				own = halves
 			}
+		} else {
+			own = r.before(halves)
 		}
-		given := intsOf(col, own)
-		out := make([]int64, len(refs))
-		for i, r := range refs {
-			if r == refOwn && len(given) > 0 {
-				out[i], given = given[0], given[1:]
-			}
-		}
-		return out
+		r.own = intsOf(col+1, own)
+		return r
 	}
-	d.parents, d.twins = ownOf(d.parent, colParent), ownOf(d.twin, colTwin)
+	d.span, d.parent, d.twin = intsOf(colSpan, halves), refsOf(colParentRef), refsOf(colTwinRef)
+	d.same, d.from = g.Has(colOriginSame), g.Has(colOriginFrom)
+	if d.origin = intsOf(colOrigin, halves); d.from {
+		d.origin = intsOf(colOriginFrom, halves)
+	}
 	var e error
 	d.text, e = g.Strings(colTraceText, halves)
 	fail(e)
 	d.dotted, e = g.Strings(colDotted, halves)
 	fail(e)
-	if g.Has(colOtherTrace) {
-		d.other = intsOf(colOtherTrace, halves)
-		d.others, e = g.Bytes(colOtherIDs)
-		fail(e)
+	d.other = intsOf(colOtherTrace, halves)
+	d.others, e = g.Bytes(colOtherIDs)
+	fail(e)
+	return err
+}
+
+// before is the number of ids of their own before a half.
+func (r *refs) before(at int) (n int) {
+	for i := range at {
+		if r.to.At(i) == refOwn {
+			n++
+		}
 	}
-	if err != nil {
-		return nil, err
+	return n
+}
+
+// traceID is the id of the trace of a number in the chunk.
+func (d *ids) traceID(trace int) (t id.Trace) {
+	for p := range t {
+		t[p] = byte(d.planes[p].At(trace))
 	}
-	return d, nil
+	return t
 }
 
 // run gives the places among the chunk's calls of a trace's calls in a block, in the order of their rows: [from, to). trace
 // is the number in the chunk.
 func (d *ids) run(trace, block int) (from, to int) {
-	if trace < 0 || trace >= len(d.traces) {
+	if trace < 0 || trace >= d.n {
 		return 0, 0
 	}
 	begin, end := d.firsts[trace], d.firsts[trace+1]
-	from, _ = slices.BinarySearch(d.block[begin:end], int64(block))
-	from += begin
+	from = begin + sort.Search(end-begin, func(i int) bool { return d.block.At(begin+i) >= int64(block) })
 	to = from
-	for to < end && d.block[to] == int64(block) {
+	for to < end && d.block.At(to) == int64(block) {
 		to++
 	}
 	return from, to
@@ -412,9 +434,9 @@ func (d *ids) run(trace, block int) (from, to int) {
 // half is the place among the chunk's halves of a call's first half.
 func (d *ids) half(trace, call int) int {
 	h := d.halves[trace]
-	for _, p := range d.present[d.firsts[trace]:call] {
+	for i := d.firsts[trace]; i < call; i++ {
 		h++
-		if p == presentBoth {
+		if d.present.At(i) == presentBoth {
 			h++
 		}
 	}
@@ -423,7 +445,7 @@ func (d *ids) half(trace, call int) int {
 
 // fill sets the ids of a call's halves, which fit the chunk's columns, or says that they do not.
 func (d *ids) fill(c *span.Call, trace, call int, a *arena) bool {
-	if present(c) != d.present[call] {
+	if present(c) != d.present.At(call) {
 		return false
 	}
 	at := d.half(trace, call)
@@ -432,10 +454,10 @@ func (d *ids) fill(c *span.Call, trace, call int, a *arena) bool {
 			continue
 		}
 		h.Trace = d.trace(trace, at)
-		h.Span = id.Span(d.span[at])
-		h.Origin = uint64(d.origin[at])
-		h.Parent = d.ref(d.parent, d.parents, trace, at)
-		h.Twin = d.ref(d.twin, d.twins, trace, at)
+		h.Span = id.Span(d.span.At(at))
+		h.Origin = d.originOf(at)
+		h.Parent = d.ref(&d.parent, trace, at)
+		h.Twin = d.ref(&d.twin, trace, at)
 		h.TraceText = a.string(d.text.At(at))
 		h.Dotted = a.string(d.dotted.At(at))
 		at++
@@ -443,13 +465,22 @@ func (d *ids) fill(c *span.Call, trace, call int, a *arena) bool {
 	return true
 }
 
+func (d *ids) originOf(at int) uint64 {
+	origin := uint64(d.origin.At(at))
+	if d.same || d.from {
+		origin += uint64(d.span.At(at))
+	}
+	return origin
+}
+
+// trace is a half's trace id.
 func (d *ids) trace(trace, at int) id.Trace {
-	if d.other == nil || d.other[at] == 0 {
-		return d.traces[trace]
+	if d.other.At(at) == 0 {
+		return d.traceID(trace)
 	}
 	n := 0
-	for _, o := range d.other[:at] {
-		if o != 0 {
+	for i := range at {
+		if d.other.At(i) != 0 {
 			n++
 		}
 	}
@@ -460,23 +491,23 @@ func (d *ids) trace(trace, at int) id.Trace {
 	return t
 }
 
-func (d *ids) ref(refs, own []int64, trace, at int) id.Span {
-	switch r := refs[at]; r {
+func (d *ids) ref(refs *refs, trace, at int) id.Span {
+	switch r := refs.to.At(at); r {
 	case refNone:
 		return 0
 	case refOwn:
-		return id.Span(own[at])
+		return id.Span(refs.own.At(refs.before(at)))
 	default:
 		to := at + unzigzag(int(r-refDistance))
 		if to < d.halves[trace] || to >= d.halves[trace+1] {
 			return 0
 		}
-		return id.Span(d.span[to])
+		return id.Span(d.span.At(to))
 	}
 }
 
 // position is PositionOf a call whose Time is at.
 func (d *ids) position(at int64, trace, call int) Position {
 	h := d.half(trace, call)
-	return Position{at, d.trace(trace, h), id.Span(d.span[h]), uint64(d.origin[h])}
+	return Position{at, d.trace(trace, h), id.Span(d.span.At(h)), d.originOf(h)}
 }

@@ -23,8 +23,8 @@ func (s *Store) readIDs(ctx context.Context, r *rangeInfo, chunk int) (*ids, err
 		return nil, err
 	}
 	d, err := openIDs(s.codec, b)
-	if err == nil && len(d.traces) != r.chunks[chunk] {
-		err = fmt.Errorf("%w: a chunk of ids has %d traces, not %d", ErrCorrupt, len(d.traces), r.chunks[chunk])
+	if err == nil && d.n != r.chunks[chunk] {
+		err = fmt.Errorf("%w: a chunk of ids has %d traces, not %d", ErrCorrupt, d.n, r.chunks[chunk])
 	}
 	return d, err
 }

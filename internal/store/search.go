@@ -593,14 +593,14 @@ func (s *Store) readTrace(ctx context.Context, p *tracePlace, trace id.Trace, ca
 	if err != nil {
 		return calls, false, err
 	}
-	if d.traces[number] != trace {
+	if d.traceID(number) != trace {
 		return calls, false, nil // as above
 	}
 	for at, end := d.firsts[number], d.firsts[number+1]; at < end; {
 		if len(calls) >= limit {
 			return calls, true, nil
 		}
-		block := int(d.block[at])
+		block := int(d.block.At(at))
 		first, next := d.run(number, block)
 		if first != at || block < 0 || block >= len(p.rng.blocks) {
 			return calls, false, fmt.Errorf("range %s: %w: a trace's block is not known", p.rng.id, ErrCorrupt)

@@ -85,11 +85,11 @@ func (b *traceBatch) find(ctx context.Context, v *volume, trace int, t id.Trace)
 			}
 			b.chunks[key] = d
 		}
-		if d.traces[at] != t {
+		if d.traceID(at) != t {
 			continue // as above
 		}
 		for call, end := d.firsts[at], d.firsts[at+1]; call < end; {
-			block := int(d.block[call])
+			block := int(d.block.At(call))
 			first, next := d.run(at, block)
 			if first != call || next <= call || block < 0 || block >= len(p.rng.blocks) {
 				return fmt.Errorf("range %s: %w: a trace's block is not known", p.rng.id, ErrCorrupt)
