@@ -39,6 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) (reopen func() *store.Store)) {
 		"Concurrent": testConcurrent,
 		"ManyRanges": testManyRanges,
 		"ClockBack":  testClockBack,
+		"TraceBatch": testTraceBatch,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -272,6 +273,43 @@ func testTraces(t *testing.T, open func() *store.Store) {
 			if err != nil || !truncated || len(found) != len(want)-1 {
 				t.Fatalf("trace %s with a limit: %d calls, truncated %v, %v", trace, len(found), truncated, err)
 			}
+		}
+	}
+}
+
+// testTraceBatch reads several traces at once: each as Trace gives it.
+func testTraceBatch(t *testing.T, open func() *store.Store) {
+	g := NewGen(15)
+	calls := g.Calls(1500)
+	s := open()
+	defer close(t, s)
+	Write(t, s, 0, 0, calls, nil, 400)
+	traces := []id.Trace{{1, 2, 3}} // one that is not there
+	for len(traces) < 40 {
+		if c := calls[g.IntN(len(calls))].Trace(); !slices.Contains(traces, c) {
+			traces = append(traces, c)
+		}
+	}
+	for _, limit := range []int{1, 3, everything} {
+		got, truncated, err := s.Traces(ctx, traces, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, trace := range traces {
+			want, _, err := s.Trace(ctx, trace, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if truncated[i] != (len(want) > limit) {
+				t.Errorf("trace %s of %d calls is truncated at %d: %v", trace, len(want), limit, truncated[i])
+			}
+			if truncated[i] {
+				want = nil
+			}
+			a, b := describeAll(got[i], false), describeAll(want, false)
+			slices.Sort(a)
+			slices.Sort(b)
+			equal(t, fmt.Sprintf("trace %s, at most %d", trace, limit), a, b)
 		}
 	}
 }
