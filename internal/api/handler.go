@@ -92,11 +92,12 @@ func (a *API) topology(ctx context.Context, _ *http.Request, in *input) (answer,
 		return nil, err
 	}
 	return value{struct {
-		Nodes []query.App  `json:"nodes"`
-		Edges []query.Edge `json:"edges"`
-		From  string       `json:"from"`
-		To    string       `json:"to"`
-	}{list(t.Nodes), list(t.Edges), formatTime(t.Range.From), formatTime(t.Range.To)}}, nil
+		Nodes       []query.App  `json:"nodes"`
+		Edges       []query.Edge `json:"edges"`
+		From        string       `json:"from"`
+		To          string       `json:"to"`
+		DataSeconds float64      `json:"dataSeconds"`
+	}{list(t.Nodes), list(t.Edges), formatTime(t.Range.From), formatTime(t.Range.To), float64(t.Data.To-t.Data.From) / 1e9}}, nil
 }
 
 type pointJSON struct {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -43,6 +44,7 @@ func (s *Service) Find(ctx context.Context, req FindRequest) (found []Found, par
 				return nil, false, fmt.Errorf("search calls: %w", err)
 			}
 			partial = partial || stopped
+			req.prune(newest)
 		}
 	}
 	found = make([]Found, 0, len(newest))
@@ -54,6 +56,19 @@ func (s *Service) Find(ctx context.Context, req FindRequest) (found []Found, par
 		return found[:req.Limit], false, nil
 	}
 	return found, partial, nil
+}
+
+// prune keeps the queries from looking for traces older than as many as are wanted.
+func (r *FindRequest) prune(newest map[id.Trace]int64) {
+	if len(newest) < r.Limit {
+		return
+	}
+	times := slices.Sorted(maps.Values(newest))
+	oldest := times[len(times)-r.Limit]
+	r.Queries = slices.Clone(r.Queries)
+	for i := range r.Queries {
+		r.Queries[i].From = max(r.Queries[i].From, oldest)
+	}
 }
 
 // find adds the newest traces of one reader, as many as are wanted in all: each reader may have the newest.

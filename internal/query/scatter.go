@@ -173,7 +173,11 @@ func (d *drawer) add(calls []span.Call) {
 
 // read gives the newest limit matches of a query; more says that there may be others.
 func (d *drawer) read(ctx context.Context, q store.Query, limit int) (calls []span.Call, more bool, err error) {
-	rows := newMerger(d.service.readers, q, store.Position{}, limit+1)
+	chunk := limit + 1
+	if d.externalCaller || d.externalCallee {
+		chunk = max(chunk, 256) // most are passed over
+	}
+	rows := newMerger(d.service.readers, q, store.Position{}, chunk)
 	for passed := 0; ; {
 		c, ok, err := rows.next(ctx)
 		if err != nil || !ok {

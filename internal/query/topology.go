@@ -42,6 +42,9 @@ type Topology struct {
 	Edges []Edge
 	// Range is what was counted: whole minutes.
 	Range Range
+	// Data is the part of the range from the first to the last minute in which anything was received, the last minute only
+	// as far as it was asked for: what rates are to be divided by. Zero if nothing was.
+	Data Range
 }
 
 // TopologyFilter restricts a topology; zero fields do not.
@@ -70,8 +73,10 @@ func (s *Service) Topology(ctx context.Context, r Range, f TopologyFilter) (*Top
 		return nil, err
 	}
 	edges, nodes, roles := make(map[edgeKey]*edgeTotal), make(received), make(kinds)
+	first, last := to, from-1
 	err = s.each(ctx, r, func(row *span.Rollup) {
 		roles.add(row)
+		first, last = min(first, row.Minute), max(last, row.Minute)
 		if f.Operation != "" && row.Operation != f.Operation || f.LoadTest != nil && row.LoadTest != *f.LoadTest {
 			return
 		}
@@ -99,6 +104,9 @@ func (s *Service) Topology(ctx context.Context, r Range, f TopologyFilter) (*Top
 		return nil, err
 	}
 	t := &Topology{Range: Range{from * minute, to * minute}}
+	if first <= last {
+		t.Data = Range{first * minute, min((last+1)*minute, r.To)}
+	}
 	names := make(map[string]bool)
 	for k, e := range edges {
 		if count(e.calls) == 0 {
