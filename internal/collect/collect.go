@@ -10,7 +10,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,7 +29,11 @@ type Collector struct {
 	metrics *Metrics
 	parts   []*partition
 
+	// stop is closed by Close, which also ends writing, the context of what goes to the store.
 	stop    chan struct{}
+	closing sync.Once
+	writing context.Context
+	cancel  context.CancelFunc
 	running sync.WaitGroup
 
 	truncating sync.Mutex
@@ -53,6 +56,7 @@ type RequestHash struct {
 // New makes a Collector of some partitions. The number must stay the same as long as log and store have data.
 func New(cfg Config, log *wal.Log, st *store.Store, partitions int, logger *slog.Logger, m *Metrics) *Collector {
 	c := &Collector{cfg: cfg, log: log, store: st, logger: logger, metrics: m, stop: make(chan struct{})}
+	c.writing, c.cancel = context.WithCancel(context.Background())
 	for i := range partitions {
 		c.parts = append(c.parts, newPartition(c, uint16(i), partitions))
 	}
@@ -220,13 +224,13 @@ func (c *Collector) Cut(ctx context.Context) error {
 	return nil
 }
 
-// Close stops at once. What is not in the store yet is in the log and comes back with the next Start.
+// Close stops at once, and ends a write to the store that is under way by its context. What is not in the store yet is in
+// the log and comes back with the next Start.
 func (c *Collector) Close() {
-	select {
-	case <-c.stop:
-	default:
+	c.closing.Do(func() {
 		close(c.stop)
-	}
+		c.cancel()
+	})
 	c.running.Wait()
 }
 
@@ -252,7 +256,7 @@ func mergeProgress(into map[string]int64, list []wire.Progress) {
 
 func progressList(m map[string]int64) []wire.Progress {
 	list := make([]wire.Progress, 0, len(m))
-	for file, to := range maps.All(m) {
+	for file, to := range m {
 		list = append(list, wire.Progress{File: file, To: to})
 	}
 	return list

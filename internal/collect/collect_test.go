@@ -354,18 +354,18 @@ func TestCountsAreExactWhileARangeMoves(t *testing.T) {
 
 func TestStateSurvives(t *testing.T) {
 	want := state{cut: 5, progress: []wire.Progress{{File: "f", To: 9}}, requests: []RequestHash{{1, 2}}, late: []lateRow{
-		{7, lateCall{key: &span.RollupKey{Minute: 3, Caller: "a", LoadTest: true}, duration: 4, failed: true, client: true}}}}
+		{hash: 7, gone: true, call: lateCall{key: &span.RollupKey{Minute: 3, Caller: "a", LoadTest: true}, duration: 4, failed: true, client: true, producer: true}}}}
 	got, err := decodeState(want.append(nil))
 	if err != nil || got.cut != 5 || fmt.Sprint(got.progress, got.requests) != fmt.Sprint(want.progress, want.requests) {
 		t.Fatalf("%+v %v", got, err)
 	}
-	if l := got.late[0]; l.hash != 7 || *l.call.key != *want.late[0].call.key || l.call.duration != 4 || !l.call.failed || !l.call.client || l.call.joined {
+	if l := got.late[0]; l.hash != 7 || !l.gone || !l.call.equal(&want.late[0].call) {
 		t.Errorf("%+v", l)
 	}
 }
 
 func FuzzState(f *testing.F) {
-	s := state{cut: 5, late: []lateRow{{7, lateCall{key: new(span.RollupKey)}}}}
+	s := state{cut: 5, late: []lateRow{{hash: 7, call: lateCall{key: new(span.RollupKey)}}}}
 	f.Add(s.append(nil))
 	f.Fuzz(func(_ *testing.T, b []byte) { _, _ = decodeState(b) })
 }

@@ -1,7 +1,6 @@
 package collect
 
 import (
-	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -206,7 +205,7 @@ func (p *partition) half(h *span.Half) {
 		return
 	}
 	if pair.Waits(h) {
-		if was, ok := p.late.claim(h, p.now, p.open); ok {
+		if was := p.late.claim(h, p.now, p.open); was != nil {
 			p.correct(h, was)
 			return
 		}
@@ -222,12 +221,10 @@ func (p *partition) correct(h *span.Half, was *lateCall) {
 		call := alone(h, "")
 		call.Callee = was.key.Callee // so that a search for both sides finds it
 		p.open.add(call)
-		is := rollup.Counted{Key: *was.key, Duration: h.Duration, Failed: was.failed || h.Status == span.StatusError}
-		is.Key.Caller, is.Key.Minute = h.App, h.Start/60e9
-		is.Key.LoadTest = is.Key.LoadTest || h.LoadTest
+		is := rollup.WithClient(was.counted(), h)
 		p.open.count.Correct(was.counted(), is)
 		if h.Kind == span.KindProducer {
-			p.deliver(h, was, is)
+			p.deliver(h, is)
 		}
 		return
 	}
@@ -237,23 +234,19 @@ func (p *partition) correct(h *span.Half, was *lateCall) {
 		p.open.count.Call(&call)
 		return
 	}
-	is := was.counted()
-	is.Failed = is.Failed || h.Status == span.StatusError
-	is.Key.Callee, is.Key.Operation, is.Key.Instance = h.App, call.Operation(), h.Instance
-	is.Key.LoadTest = is.Key.LoadTest || h.LoadTest
-	p.open.count.Correct(was.counted(), is)
+	p.open.count.Correct(was.counted(), rollup.WithServer(was.counted(), h))
 }
 
 // deliver names the producer, which came late, in the counts of all deliveries of its message but the first, and remembers
 // it for those that are still to come.
-func (p *partition) deliver(h *span.Half, was *lateCall, first rollup.Counted) {
-	for d := was.next; d != nil; d = d.next {
+func (p *partition) deliver(h *span.Half, first rollup.Counted) {
+	for d := p.late.claim(h, p.now, p.open); d != nil; d = p.late.claim(h, p.now, p.open) {
 		is := d.counted()
 		is.Key.Caller = h.App
 		p.open.count.Correct(d.counted(), is)
 	}
 	p.late.note(lateHash(h), lateCall{
-		key: p.late.share(first.Key), duration: first.Duration, failed: first.Failed, client: true, joined: true,
+		key: p.late.share(first.Key), duration: first.Duration, failed: first.Failed, client: true, producer: true, joined: true,
 	}, p.now, p.open)
 }
 
@@ -269,14 +262,13 @@ func alone(h *span.Half, peer string) span.Call {
 func (p *partition) emit(call span.Call) {
 	if s := call.Server; call.Client == nil && s.Kind == span.KindConsumer && call.Caller == s.Peer {
 		// While this delivery waited, its producer may have been matched with another one, that was counted before.
-		if was, ok := p.late.claim(s, p.now, p.open); ok {
+		if was := p.late.claim(s, p.now, p.open); was != nil {
 			p.correct(s, was)
 			return
 		}
 	}
 	p.open.add(call)
-	p.open.count.Call(&call)
-	p.late.remember(&call, p.now, p.open)
+	p.late.remember(&call, p.open.count.Call(&call), p.now, p.open)
 	switch {
 	case call.Client != nil && call.Server != nil:
 		p.c.metrics.Calls.WithLabelValues("joined").Inc()
@@ -350,17 +342,19 @@ const retryAfter = 2 * time.Second
 // log keeps what is not written.
 func (p *partition) write() {
 	defer p.c.running.Done()
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
 	for r := range p.writing {
+		finished := r.finish()
 		for {
 			begin := time.Now()
-			err := p.c.store.WriteRange(ctx, r.finish())
+			err := p.c.store.WriteRange(p.c.writing, finished)
 			if err == nil {
 				p.c.metrics.RangeSeconds.Observe(time.Since(begin).Seconds())
 				p.c.metrics.Stored.Add(float64(len(r.calls)))
 				p.written <- r
 				break
+			}
+			if p.c.writing.Err() != nil {
+				return
 			}
 			p.c.metrics.WriteErrors.Inc()
 			p.c.logger.Error("cannot write a range to the span store; it stays in the log and is tried again",

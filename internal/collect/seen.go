@@ -37,7 +37,7 @@ func (s *seenTable) add(h *span.Half, now int64) seenResult {
 		s.oldO, s.oldI, s.began = s.origin, s.ident, now
 		s.origin, s.ident = make(map[uint64]struct{}, len(s.oldO)), make(map[uint64]span.Route, len(s.oldI))
 	}
-	o := mix(h.Origin, binary.LittleEndian.Uint64(h.Trace[8:])^uint64(h.Span))
+	o := mix(mix(binary.LittleEndian.Uint64(h.Trace[:]), binary.LittleEndian.Uint64(h.Trace[8:]))^h.Origin, uint64(h.Span))
 	if _, ok := s.origin[o]; ok {
 		return seenSame
 	}

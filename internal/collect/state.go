@@ -23,6 +23,8 @@ const (
 	lateClient
 	lateJoined
 	lateLoadTest
+	lateProducer
+	lateGone
 )
 
 var errState = errors.New("malformed range state")
@@ -52,9 +54,15 @@ func (s *state) append(b []byte) []byte {
 
 func (r *lateRow) append(m []byte) []byte {
 	k, flags := r.call.key, uint64(0)
-	for bit, on := range map[uint64]bool{lateFailed: r.call.failed, lateClient: r.call.client, lateJoined: r.call.joined, lateLoadTest: k.LoadTest} {
-		if on {
-			flags |= bit
+	for _, f := range [...]struct {
+		on  bool
+		bit uint64
+	}{
+		{r.call.failed, lateFailed}, {r.call.client, lateClient}, {r.call.joined, lateJoined}, {k.LoadTest, lateLoadTest},
+		{r.call.producer, lateProducer}, {r.gone, lateGone},
+	} {
+		if f.on {
+			flags |= f.bit
 		}
 	}
 	m = span.AppendFixed64Field(m, 1, r.hash)
@@ -112,6 +120,7 @@ func decodeLate(m []byte) (r lateRow) {
 		case 3:
 			r.call.failed, r.call.client = f.Num&lateFailed != 0, f.Num&lateClient != 0
 			r.call.joined, k.LoadTest = f.Num&lateJoined != 0, f.Num&lateLoadTest != 0
+			r.call.producer, r.gone = f.Num&lateProducer != 0, f.Num&lateGone != 0
 		case 4:
 			k.Minute = int64(f.Num)
 		case 5:

@@ -4,6 +4,8 @@
 package rollup
 
 import (
+	"strings"
+
 	"github.com/twinspan/twinspan/internal/span"
 )
 
@@ -45,14 +47,15 @@ func floor(v, unit int64) int64 {
 	return q
 }
 
-// Call counts a call once.
-func (c *Counter) Call(call *span.Call) {
+// Call counts a call once and gives the key that it is counted by: beyond the bound of rows that is not KeyOf's.
+func (c *Counter) Call(call *span.Call) span.RollupKey {
 	r := c.row(KeyOf(call))
 	r.Calls++
 	if call.Failed() {
 		r.Errors++
 	}
 	r.Latency.Add(call.Duration())
+	return r.RollupKey
 }
 
 // Counted is what was counted for a one-sided call and has to be taken back when its other half comes late.
@@ -62,9 +65,13 @@ type Counted struct {
 	Failed   bool
 }
 
-// Correct takes a count back and counts the call as it is now known.
+// Correct takes a count back and counts the call as it is now known. was.Key is what Call gave, maybe for an earlier range:
+// it is taken back there and nowhere else, though this Counter may have too many rows already.
 func (c *Counter) Correct(was, is Counted) {
-	r := c.row(was.Key)
+	r := c.rows[was.Key]
+	if r == nil {
+		r = c.open(was.Key)
+	}
 	r.Calls--
 	if was.Failed {
 		r.Errors--
@@ -76,6 +83,38 @@ func (c *Counter) Correct(was, is Counted) {
 		r.Errors++
 	}
 	r.Latency.Add(is.Duration)
+}
+
+// WithClient gives what a call that was counted by its server half is counted as once its client half is known, too.
+func WithClient(was Counted, client *span.Half) Counted {
+	is := was
+	is.Key.Caller, is.Key.Minute, is.Duration = client.App, floor(client.Start, minute), client.Duration
+	if client.Type != span.TypeInternal {
+		is.Key.Type = client.Type
+	}
+	if is.Key.Operation == "" {
+		is.Key.Operation = client.Operation
+	}
+	return is.with(client)
+}
+
+// WithServer gives what a call that was counted by its client half is counted as once its server half is known, too.
+func WithServer(was Counted, server *span.Half) Counted {
+	is := was
+	is.Key.Callee, is.Key.Instance = server.App, server.Instance
+	if is.Key.Type == span.TypeInternal {
+		is.Key.Type = server.Type
+	}
+	if server.Operation != "" {
+		is.Key.Operation = server.Operation
+	}
+	return is.with(server)
+}
+
+func (c Counted) with(h *span.Half) Counted {
+	c.Failed = c.Failed || h.Status == span.StatusError
+	c.Key.LoadTest = c.Key.LoadTest || h.LoadTest
+	return c
 }
 
 // Stat counts a stat line.
@@ -115,7 +154,14 @@ func (c *Counter) row(k span.RollupKey) *span.Rollup {
 			return r
 		}
 	}
-	r = &span.Rollup{RollupKey: k}
+	return c.open(k)
+}
+
+// open makes a row. It has texts of its own, because it may outlive the request that first named it.
+func (c *Counter) open(k span.RollupKey) *span.Rollup {
+	k.Caller, k.Callee = strings.Clone(k.Caller), strings.Clone(k.Callee)
+	k.Operation, k.Instance = strings.Clone(k.Operation), strings.Clone(k.Instance)
+	r := &span.Rollup{RollupKey: k}
 	c.rows[k] = r
 	return r
 }
