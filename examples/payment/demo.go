@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -137,6 +138,12 @@ func (d *demo) startTwinspan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Else another Twinspan that runs here would answer for the one that could not start.
+	free, err := net.Listen("tcp", d.console)
+	if err != nil {
+		return fmt.Errorf("the console's address is not free; stop what uses it, or set another with -http: %w", err)
+	}
+	free.Close()
 	c, err := start(d.data, "twinspan", program, []string{"all", "-data", filepath.Join(d.data, "twinspan")}, []string{
 		"TWINSPAN_HTTP_ADDRESS=" + d.console,
 		"TWINSPAN_AGENT_PATHS=[" + jsonText(filepath.Join(d.data, "logs", "*")) + "]",

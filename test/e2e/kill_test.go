@@ -2,17 +2,33 @@ package e2e
 
 import (
 	"math/rand/v2"
+	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 )
+
+// seedOr gives the seed of random moments: TWINSPAN_E2E_SEED, for more runs than the one of every day, or else the default.
+func seedOr(t *testing.T, seed uint64) uint64 {
+	t.Helper()
+	text := os.Getenv("TWINSPAN_E2E_SEED")
+	if text == "" {
+		return seed
+	}
+	seed, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("TWINSPAN_E2E_SEED is %q, want a number", text)
+	}
+	return seed
+}
 
 // TestKill kills collector and agent with kill -9, again and again, while requests come in, and starts them again. At the
 // end every half is there once and every count is exact: nothing that was acknowledged is lost, nothing is doubled.
 //
 // Ranges are cut every second, so that kills hit every stage: receiving, pairing, writing a range, truncating the log.
 func TestKill(t *testing.T) {
-	const seed = 3
+	seed := seedOr(t, 3)
 	random := rand.New(rand.NewPCG(seed, seed))
 	dir := t.TempDir()
 	collector := newServer(t, "collector", filepath.Join(dir, "collector"), map[string]string{

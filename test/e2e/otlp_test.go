@@ -99,7 +99,8 @@ func TestAcknowledgedIsFoundAtOnce(t *testing.T) {
 // TestResends sends OTLP requests while the collector is killed with kill -9, each again until it is acknowledged, and
 // some once more after that, as senders do whose acknowledgement was lost. Everything is found once.
 func TestResends(t *testing.T) {
-	const seed, senders, requests, traces = 5, 6, 50, 10
+	const senders, requests, traces = 6, 50, 10
+	seed := seedOr(t, 5)
 	s := newServer(t, "collector", filepath.Join(t.TempDir(), "data"), map[string]string{
 		"TWINSPAN_COLLECT_RANGE_AGE":        "1s",
 		"TWINSPAN_COLLECT_WINDOW":           "1s",
