@@ -20,7 +20,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/twinspan/twinspan/internal/query"
-	"github.com/twinspan/twinspan/internal/store"
 )
 
 // Prefix is the path below which Handler answers.
@@ -215,9 +214,9 @@ func explain(err error) (status int, message string) {
 		return http.StatusGatewayTimeout, "the query took too long: narrow the time range or add filters"
 	case errors.Is(err, context.Canceled):
 		return 499, "the request was canceled" // what proxies log; nobody reads it
-	case errors.Is(err, store.ErrClosed):
+	case errors.Is(err, query.ErrClosed):
 		return http.StatusServiceUnavailable, "the server is shutting down: try again later"
-	case errors.Is(err, store.ErrCorrupt):
+	case errors.Is(err, query.ErrCorrupt):
 		return http.StatusInternalServerError, "stored data cannot be read: see the server's log"
 	}
 	return http.StatusInternalServerError, "the server failed to answer: see its log"

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twinspan/twinspan/internal/query"
 	"github.com/twinspan/twinspan/internal/span"
-	"github.com/twinspan/twinspan/internal/store"
 )
 
 // searchParams is what a request for traces asks.
@@ -19,7 +19,7 @@ type searchParams struct {
 	from, to           time.Time
 	limit              int
 	min, max           time.Duration
-	tags               []store.Tag
+	tags               []query.Tag
 	traceIDs           []string
 
 	// What some tags mean: Jaeger makes tags of what is no attribute here.
@@ -164,7 +164,7 @@ func (p *searchParams) addTag(key, value string) error {
 		p.scope = value
 		return nil
 	}
-	p.tags = append(p.tags, store.Tag{Key: key, Value: value})
+	p.tags = append(p.tags, query.Tag{Key: key, Value: value})
 	return nil
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"github.com/twinspan/twinspan/internal/query"
 	"github.com/twinspan/twinspan/internal/span"
-	"github.com/twinspan/twinspan/internal/store"
 	"github.com/twinspan/twinspan/sdk/id"
 )
 
@@ -195,7 +194,7 @@ func (h *Handler) writeOne(out *traces, id string, t *query.Trace, failed error)
 // request makes what package query is asked: what the store can tell of whole calls, and the test on the spans of them,
 // because in Jaeger all conditions hold for one span.
 func (p *searchParams) request() query.FindRequest {
-	q := store.Query{
+	q := query.Query{
 		From: p.from.UnixNano(), To: p.to.UnixNano() + 1000, // a span is shown in the microsecond that it began in
 		App: p.service, Operation: p.operation, Tags: p.tags, Kind: p.kind, Component: p.scope, Lean: len(p.tags) == 0,
 		MinDuration: int64(p.min),
@@ -204,7 +203,7 @@ func (p *searchParams) request() query.FindRequest {
 		failed := true
 		q.Error = &failed
 	}
-	queries := []store.Query{q}
+	queries := []query.Query{q}
 	if p.min != 0 {
 		// A consumer may take longer than its producer, which a call is measured by.
 		mq := span.TypeMQ
@@ -236,7 +235,7 @@ func (p *searchParams) matchSpan(c *span.Call, h *span.Half) bool {
 	return true
 }
 
-func hasTag(p span.Payload, t *store.Tag) (found bool) {
+func hasTag(p span.Payload, t *query.Tag) (found bool) {
 	p.Attrs(func(key string, v span.Value) bool {
 		found = key == t.Key && v.Text() == t.Value
 		return !found
