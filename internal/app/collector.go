@@ -186,7 +186,7 @@ func (p *process) answer(c *collect.Collector, st *store.Store, w *ingest.Writer
 	if err := m.Register(p.registry); err != nil {
 		p.log.Error("cannot register the API's metrics", "error", err)
 	}
-	j := jaeger.New(jaeger.DefaultConfig(), q, p.log.With("part", "jaeger api"))
+	j := jaeger.New(p.cfg.Jaeger, q, p.log.With("part", "jaeger api"))
 	if err := j.Register(p.registry); err != nil {
 		p.log.Error("cannot register the metrics of Jaeger's API", "error", err)
 	}

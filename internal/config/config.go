@@ -11,6 +11,7 @@ import (
 
 	"github.com/twinspan/twinspan/internal/agent"
 	"github.com/twinspan/twinspan/internal/api"
+	"github.com/twinspan/twinspan/internal/api/jaeger"
 	"github.com/twinspan/twinspan/internal/bus/wal"
 	"github.com/twinspan/twinspan/internal/collect"
 	"github.com/twinspan/twinspan/internal/ingest"
@@ -37,6 +38,7 @@ type Config struct {
 	Store      pebble.Config  `yaml:"store"`
 	Query      Query          `yaml:"query"`
 	API        api.Config     `yaml:"api"`
+	Jaeger     jaeger.Config  `yaml:"jaeger"`
 	Agent      agent.Config   `yaml:"agent"`
 }
 
@@ -94,7 +96,7 @@ func Default() Config {
 			Agent:  agentproto.DefaultConfig(),
 		},
 		Ingest: ingest.DefaultConfig(), WAL: wal.DefaultConfig(), Collect: collect.DefaultConfig(),
-		Store: pebble.DefaultConfig(), Query: Query{Config: query.DefaultConfig()}, API: api.DefaultConfig(),
+		Store: pebble.DefaultConfig(), Query: Query{Config: query.DefaultConfig()}, API: api.DefaultConfig(), Jaeger: jaeger.DefaultConfig(),
 		Agent: agent.DefaultConfig(),
 	}
 }
@@ -140,6 +142,7 @@ func (c *Config) Validate() error {
 	at("store", c.Store.Validate())
 	at("query", c.Query.Validate())
 	at("api", c.API.Validate())
+	at("jaeger", c.Jaeger.Validate())
 	at("agent", c.Agent.Validate())
 	if c.Ingest.MaxRequestBytes > c.WAL.SegmentBytes {
 		errs = append(errs, fmt.Errorf("ingest.max_request_bytes is %d, more than fits into a segment of the log: raise wal.segment_bytes above it", c.Ingest.MaxRequestBytes))

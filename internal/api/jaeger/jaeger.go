@@ -211,7 +211,7 @@ func explain(err error) (status int, message string) {
 	case errors.Is(err, query.ErrBad):
 		return http.StatusBadRequest, err.Error()
 	case errors.Is(err, context.DeadlineExceeded):
-		return http.StatusGatewayTimeout, "the query took too long: narrow the time range or add filters"
+		return http.StatusGatewayTimeout, "the query took longer than jaeger.query_timeout: narrow the time range or add filters"
 	case errors.Is(err, context.Canceled):
 		return 499, "the request was canceled" // what proxies log; nobody reads it
 	case errors.Is(err, query.ErrClosed):

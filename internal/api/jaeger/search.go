@@ -108,7 +108,7 @@ func (t *traces) note(e errorJSON) { t.errors = append(t.errors, e) }
 // add writes one trace, or notes that it is too much.
 func (t *traces) add(tr *query.Trace) (more bool, err error) {
 	if tr.Halves > t.left {
-		t.note(errorJSON{Message: "the traces from here on are left out: together they have too many spans for one answer", TraceID: tr.ID.Hex()})
+		t.note(errorJSON{Message: "the traces from here on are left out: together they have too many spans for one answer (jaeger.max_spans)", TraceID: tr.ID.Hex()})
 		return false, nil
 	}
 	t.left -= tr.Halves
