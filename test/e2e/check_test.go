@@ -140,6 +140,36 @@ func checkApps(s *server, want map[string]count) error {
 	return errors.Join(errs...)
 }
 
+// checkOperations holds the operations of every application against the services' counts.
+func checkOperations(s *server, want map[string]map[string]count) error {
+	var errs []error
+	for app, operations := range want {
+		var got struct {
+			Operations []struct {
+				Name, Type    string
+				Calls, Errors int64
+			}
+		}
+		if err := s.get("operations", url.Values{"app": {app}}, &got); err != nil {
+			return err
+		}
+		left := maps.Clone(operations)
+		for _, o := range got.Operations {
+			if o.Type == "internal" {
+				continue
+			}
+			if g := (count{calls: o.Calls, errors: o.Errors}); g != left[o.Name] {
+				errs = append(errs, fmt.Errorf("%s of %s: %+v, the services count %+v", o.Name, app, g, left[o.Name]))
+			}
+			delete(left, o.Name)
+		}
+		for name := range left {
+			errs = append(errs, fmt.Errorf("%s of %s is missing", name, app))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // checkCounts waits until the collector has everything, and compares all that it counts with the services' counts.
 func checkCounts(t *testing.T, s *server, tr *truth) {
 	t.Helper()
@@ -153,6 +183,7 @@ func checkCounts(t *testing.T, s *server, tr *truth) {
 		return checkEdges(s, url.Values{"loadTest": {"false"}}, tr.edges(func(r row) bool { return !r.LoadTest }))
 	})
 	eventually(t, "apps", func() error { return checkApps(s, tr.apps()) })
+	eventually(t, "operations", func() error { return checkOperations(s, tr.operations()) })
 }
 
 // checkSearch pages through all calls and counts.

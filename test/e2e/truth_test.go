@@ -206,6 +206,34 @@ func (tr *truth) apps() map[string]count {
 	return apps
 }
 
+// operations gives what each application was asked, by operation. A call counts as failed where either side says so, which
+// is the side that made it, but for calls from outside and messages.
+func (tr *truth) operations() map[string]map[string]count {
+	apps := make(map[string]map[string]count)
+	add := func(r row, calls, errors int64) {
+		if apps[r.Callee] == nil {
+			apps[r.Callee] = make(map[string]count)
+		}
+		c := apps[r.Callee][r.Operation]
+		c.calls += calls
+		c.errors += errors
+		apps[r.Callee][r.Operation] = c
+	}
+	for _, r := range tr.received {
+		if r.Type == "mq" || r.Callee == "gateway" {
+			add(r, r.Calls, r.Errors)
+		} else {
+			add(r, r.Calls, 0)
+		}
+	}
+	for _, r := range tr.made {
+		if (r.Type == "http" || r.Type == "rpc") && !untraced[r.Callee] {
+			add(r, 0, r.Errors)
+		}
+	}
+	return apps
+}
+
 // internal is the number of internal spans.
 func (tr *truth) internal() int64 {
 	var n int64
