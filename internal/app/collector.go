@@ -109,6 +109,7 @@ func (p *process) openStore(ctx context.Context) (*store.Store, error) {
 		return nil, errors.Join(err, kv.Close())
 	}
 	p.closers = append(p.closers, func() { p.closed("span store", st.Close()) })
+	st.Metrics().Register(p.registry)
 	return st, nil
 }
 

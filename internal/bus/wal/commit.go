@@ -69,6 +69,11 @@ func (l *Log) take() []*request {
 // commit writes the requests in order and answers each of them.
 func (l *Log) commit(requests []*request) {
 	for len(requests) > 0 {
+		if requests[0].roll {
+			l.endSegment(requests[0])
+			requests = requests[1:]
+			continue
+		}
 		// Only the committer makes the log grow, so this cannot become false behind our back.
 		size, most := l.Size(), l.cfg.MaxBytes
 		fits := func(n int64) bool { return most == 0 || size+n+segmentHeaderSize <= most }
@@ -89,7 +94,7 @@ func (l *Log) commit(requests []*request) {
 		n, bytes := 0, int64(0)
 		for room := l.cfg.SegmentBytes - l.active().size; n < len(requests); n++ {
 			b := bytes + requests[n].size
-			if n > 0 && (b > room || !fits(b)) {
+			if n > 0 && (b > room || !fits(b) || requests[n].roll) {
 				break
 			}
 			bytes = b
@@ -97,6 +102,18 @@ func (l *Log) commit(requests []*request) {
 		l.commitTogether(requests[:n])
 		requests = requests[n:]
 	}
+}
+
+// endSegment begins a new segment on request, unless the active one is empty.
+func (l *Log) endSegment(r *request) {
+	defer close(r.done)
+	if a := l.active(); a.next == a.first {
+		return
+	}
+	if l.file != nil {
+		l.closeFile()
+	}
+	r.err = l.roll()
 }
 
 // commitTogether writes requests that fit into the active segment with one write and one sync.

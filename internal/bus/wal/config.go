@@ -42,7 +42,7 @@ func (c *Config) Validate() error {
 		errs = append(errs, fmt.Errorf("segment_bytes is %d, want %d to %d",
 			c.SegmentBytes, minSegmentBytes, maxSegmentBytes))
 	}
-	// The last segment is never deleted, so with less than two segments' room a full log could stay full.
+	// One segment always stays, so with less than two segments' room a full log could stay full.
 	if c.MaxBytes != 0 && c.MaxBytes < 2*c.SegmentBytes {
 		errs = append(errs, fmt.Errorf("max_bytes is %d, want 0 (no limit) or at least twice segment_bytes, %d",
 			c.MaxBytes, 2*c.SegmentBytes))

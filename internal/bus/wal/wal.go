@@ -60,6 +60,7 @@ type request struct {
 	offsets   []int64
 	committed func([]int64)
 	taken     bool // by the committer; guarded by Log.mu
+	roll      bool // begin a new segment; there are no records then
 	err       error
 	done      chan struct{}
 }
@@ -176,16 +177,32 @@ func (l *Log) signal() {
 	}
 }
 
-// TruncateBefore deletes the segments that hold only records before offset. The last segment stays,
-// so that the log never forgets how far it has counted. An error leaves the rest for the next call.
+// rollBytes is the size from which on it is worth to begin a new segment, so that one can be deleted.
+const rollBytes = 1 << 20
+
+// TruncateBefore deletes the segments that hold only records before offset. One segment stays, if need be a new and
+// empty one, so that the log never forgets how far it has counted. An error leaves the rest for the next call.
 func (l *Log) TruncateBefore(offset int64) error {
+	rolled := false
 	for {
 		l.mu.Lock()
 		if l.closed {
 			l.mu.Unlock()
 			return ErrClosed
 		}
-		if len(l.segments) < 2 || l.segments[0].next > offset {
+		if len(l.segments) < 2 {
+			idle := l.next <= offset && l.segments[0].size >= rollBytes && !rolled
+			l.mu.Unlock()
+			if !idle {
+				return nil
+			}
+			rolled = true
+			if err := l.beginSegment(); err != nil {
+				return fmt.Errorf("wal: begin a new segment: %w", err)
+			}
+			continue
+		}
+		if l.segments[0].next > offset {
 			l.mu.Unlock()
 			return nil
 		}
@@ -200,6 +217,21 @@ func (l *Log) TruncateBefore(offset int64) error {
 		l.setSize(l.size - s.size)
 		l.mu.Unlock()
 	}
+}
+
+// beginSegment lets the committer end the active segment.
+func (l *Log) beginSegment() error {
+	r := &request{roll: true, done: make(chan struct{})}
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return ErrClosed
+	}
+	l.queue = append(l.queue, r)
+	l.mu.Unlock()
+	l.signal()
+	<-r.done
+	return r.err
 }
 
 // First returns the offset of the oldest record in the log; it equals Next where there is none.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -486,4 +487,37 @@ func BenchmarkAppend100KiB8Goroutines(b *testing.B) {
 	}
 	close(work)
 	wg.Wait()
+}
+
+// What the store has is deleted from the disk even where it lies in the segment that is being written.
+func TestTruncateFreesTheActiveSegment(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.Dir = t.TempDir()
+	l, err := Open(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := make([]byte, 300<<10)
+	for range 5 {
+		if _, err := l.Append(context.Background(), Record{Data: data}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := l.Size()
+	if err := l.TruncateBefore(4); err != nil || l.Size() != before {
+		t.Fatalf("size %d after %d, %v: a record is still needed", l.Size(), before, err)
+	}
+	if err := l.TruncateBefore(5); err != nil || l.Size() > 1<<10 || l.First() != 5 || l.Next() != 5 {
+		t.Fatalf("size %d, records %d to %d, %v", l.Size(), l.First(), l.Next(), err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if l, err = Open(cfg, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if offsets, err := l.Append(context.Background(), Record{Data: data}); err != nil || offsets[0] != 5 {
+		t.Fatalf("offsets %v, %v: the log forgot how far it has counted", offsets, err)
+	}
 }
