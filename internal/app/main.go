@@ -91,6 +91,9 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	if command == "config" {
+		for _, name := range unknown {
+			fmt.Fprintf(stderr, "twinspan: environment variable %s names no setting and is ignored\n", name)
+		}
 		if err := cfg.Print(stdout); err != nil {
 			fmt.Fprintf(stderr, "twinspan: %v\n", err)
 			return 1
