@@ -1,6 +1,6 @@
 /** Answers /api/v1 from generated traces. It is for development and tests; the real server is written in Go. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { App, Call, CallType, NodeKind, Operation, SeriesPoint, Topology, Trace, TraceCall } from '../src/api/types.ts'
+import type { App, AppSeries, Call, CallPoint, CallSample, CallType, NodeKind, Operation, SeriesPoint, Topology, Trace, TraceCall } from '../src/api/types.ts'
 import { parseDuration } from '../src/format/duration.ts'
 import { msOf } from '../src/format/time.ts'
 import { resolve } from '../src/timerange.ts'
@@ -103,6 +103,31 @@ function answer(path: string, q: URLSearchParams): unknown {
       const next = offset + limit < found.length ? String(offset + limit) : ''
       return { calls: found.slice(offset, offset + limit).map(listed), next, partial: false, partialReason: '' }
     }
+    case '/calls/scatter': {
+      const found = select(d, q)
+      const most = Number(q.get('points') ?? 2000)
+      const every = Math.ceil(found.length / most)
+      const points: CallPoint[] = found
+        .filter((_, i) => i % every === 0)
+        .map(({ traceId, spanId, startUnixNano, durationNano, error, loadTest, caller, callee, operation }) => ({ traceId, spanId, startUnixNano, durationNano, error, loadTest, caller, callee, operation }))
+      return { points, complete: every <= 1, matched: found.length, partial: false, partialReason: '' } satisfies CallSample
+    }
+    case '/apps/series': {
+      const { from, to } = bounds(q)
+      const step = Math.ceil((to - from) / 60_000 / 119) * 60_000
+      const first = Math.floor(from / step) * step
+      const steps = Math.ceil((to - first) / step)
+      const apps = [...group(select(d, new URLSearchParams(range(q))), (c) => c.callee)].map(([name, l]) => {
+        const [calls, errors] = [new Array<number>(steps).fill(0), new Array<number>(steps).fill(0)]
+        for (const c of l) {
+          const at = Math.floor(((d.ms.get(c) as number) - first) / step)
+          calls[at]++
+          if (c.error) errors[at]++
+        }
+        return { name, calls, errors }
+      })
+      return { stepSeconds: step / 1000, startUnixNano: `${first}000000`, apps } satisfies AppSeries
+    }
     case '/apps': {
       const apps: App[] = []
       for (const [name, calls] of group(select(d, new URLSearchParams(range(q))), (c) => c.callee)) {
@@ -128,7 +153,7 @@ function answer(path: string, q: URLSearchParams): unknown {
         const l = calls.filter((c) => c.callee === name)
         return { name, kind: kindOf(name, l[0]?.type ?? 'http'), calls: l.length, errors: l.filter((c) => c.error).length, ...quantiles(l.map((c) => c.durationNano)) }
       })
-      return { nodes, edges, from: q.get('from') ?? '-1h', to: q.get('to') ?? 'now' } satisfies Topology
+      return { nodes, edges, from: q.get('from') ?? '-1h', to: q.get('to') ?? 'now', dataSeconds: (bounds(q).to - bounds(q).from) / 1000 } satisfies Topology
     }
     case '/series': {
       const calls = select(d, q).filter((c) => !q.get('app') || c.callee === q.get('app'))
@@ -149,6 +174,8 @@ function answer(path: string, q: URLSearchParams): unknown {
   }
   throw new Refused(404, 'not_found', `no such resource: ${path}`)
 }
+
+const bounds = (q: URLSearchParams) => resolve({ from: q.get('from') ?? '-1h', to: q.get('to') ?? 'now' }, Date.now())
 
 const range = (q: URLSearchParams): Record<string, string> => ({ from: q.get('from') ?? '-1h', to: q.get('to') ?? 'now' })
 

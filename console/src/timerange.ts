@@ -5,7 +5,7 @@ export interface TimeRange {
 }
 
 export const presets = ['-5m', '-15m', '-1h', '-3h', '-6h', '-24h', '-3d', '-7d'] as const
-export const defaultRange: TimeRange = { from: '-1h', to: 'now' }
+export const defaultRange: TimeRange = { from: '-15m', to: 'now' }
 
 const size: Record<string, number> = { s: 1e3, m: 60e3, h: 3600e3, d: 86400e3 }
 
@@ -31,7 +31,7 @@ export function resolve(range: TimeRange, now: number): { from: number; to: numb
   let to = instant(range.to, now)
   if (Number.isNaN(to)) to = now
   let from = instant(range.from, now)
-  if (Number.isNaN(from)) from = to - 3600e3
+  if (Number.isNaN(from)) from = to - 900e3
   return from < to ? { from, to } : { from: to, to: from + 1 }
 }
 

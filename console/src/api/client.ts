@@ -1,4 +1,4 @@
-import type { App, CallPage, Operation, Series, Topology, Trace } from './types'
+import type { App, AppSeries, CallPage, CallSample, Operation, Series, Topology, Trace } from './types'
 
 /** A request that the server refused or that never reached it. `code` is the API's error code, or `unreachable`. */
 export class ApiError extends Error {
@@ -56,6 +56,10 @@ export const api = {
     const page = await get<CallPage>('/calls', q, signal)
     return { ...page, calls: list(page.calls) }
   },
+
+  scatter: (q: Query, signal?: AbortSignal): Promise<CallSample> => get<CallSample>('/calls/scatter', q, signal),
+
+  appSeries: (q: Query, signal?: AbortSignal): Promise<AppSeries> => get<AppSeries>('/apps/series', q, signal),
 
   trace: async (id: string, signal?: AbortSignal): Promise<Trace> => {
     const trace = await get<Trace>(`/traces/${encodeURIComponent(id)}`, {}, signal)

@@ -108,6 +108,36 @@ export interface CallPage {
   partialReason: string
 }
 
+/** A call as a scatter draws it. */
+export interface CallPoint {
+  traceId: string
+  spanId: string
+  startUnixNano: string
+  durationNano: number
+  error: boolean
+  loadTest: boolean
+  caller: string
+  callee: string
+  operation: string
+}
+
+export interface CallSample {
+  points: CallPoint[]
+  /** All calls that match are here. */
+  complete: boolean
+  /** About how many match; null where that is not known. */
+  matched: number | null
+  partial: boolean
+  partialReason: string
+}
+
+/** What every app received: one number for each step. */
+export interface AppSeries {
+  stepSeconds: number
+  startUnixNano: string
+  apps: { name: string; calls: number[]; errors: number[] }[]
+}
+
 export interface App {
   name: string
   kind: NodeKind
@@ -154,6 +184,8 @@ export interface Topology {
   edges: TopologyEdge[]
   from?: string
   to?: string
+  /** From the first to the last minute with data: rates are counts divided by this. */
+  dataSeconds: number
 }
 
 export interface SeriesPoint {

@@ -1,18 +1,18 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { api } from '../api/client'
-import type { App } from '../api/types'
+import type { App, AppSeries, Series } from '../api/types'
 import { useQuery } from '../api/use-query'
+import { msOf } from '../format/time'
 import { formatCount, formatRate, formatShare } from '../format/number'
 import { useText, type Key } from '../i18n'
 import { href, update } from '../route'
 import { setRange } from '../search/page'
 import { searchHref } from '../search/state'
-import { apiRange, readRange, resolve, type TimeRange } from '../timerange'
+import { apiRange, readRange, resolve, writeRange, type TimeRange } from '../timerange'
 import { Percentile } from '../ui/dur'
 import { Icon } from '../ui/icon'
 import { AppName, TypeLabel } from '../ui/labels'
 import { Problem } from '../ui/problem'
-import { narrow, useMedia } from '../ui/size'
 import { Sparkline } from '../ui/sparkline'
 import { TimePicker } from '../ui/time-picker'
 
@@ -26,6 +26,36 @@ const columns: { key: Sort; text: Key; right?: boolean; wide?: boolean }[] = [
   { key: 'p50', text: 'col.p50', right: true, wide: true },
   { key: 'p99', text: 'col.p99', right: true },
 ]
+
+/** The steps of each app as the series that sparklines draw. */
+function byApp(s: AppSeries | undefined): Map<string, Series> {
+  const start = s ? msOf(s.startUnixNano) : 0
+  return new Map(
+    (s?.apps ?? []).map((a) => [
+      a.name,
+      {
+        stepSeconds: (s as AppSeries).stepSeconds,
+        points: a.calls.map((calls, i) => ({ timeUnixNano: `${start + i * (s as AppSeries).stepSeconds * 1000}000000`, calls, errors: a.errors[i], p50Nano: 0, p99Nano: 0 })),
+      },
+    ]),
+  )
+}
+
+/** From the first to the last step with calls: what rates are divided by, so that a young system shows its true rate. */
+function secondsWithData(s: AppSeries | undefined, bounds: { from: number; to: number }): number {
+  let first = Infinity
+  let last = -1
+  for (const a of s?.apps ?? []) {
+    a.calls.forEach((n, i) => {
+      if (n === 0) return
+      first = Math.min(first, i)
+      last = Math.max(last, i)
+    })
+  }
+  if (!s || last < 0) return 0
+  const start = msOf(s.startUnixNano)
+  return (Math.min(start + (last + 1) * s.stepSeconds * 1000, bounds.to) - (start + first * s.stepSeconds * 1000)) / 1000
+}
 
 /** Apps, stores and queues with their numbers; one opened shows its operations. */
 export function AppsPage({ params }: { params: URLSearchParams }) {
@@ -43,10 +73,10 @@ export function AppsPage({ params }: { params: URLSearchParams }) {
   })
   const query = apiRange(range)
   const { data, error, busy, stale } = useQuery(`apps ${query.from} ${query.to}`, (s) => api.apps(query, s), { tick })
-  const seconds = useMemo(() => {
-    const r = resolve(range, Date.now())
-    return (r.to - r.from) / 1000
-  }, [range, data])
+  const trends = useQuery(`apps/series ${query.from} ${query.to}`, (s) => api.appSeries(query, s), { tick })
+  const bounds = useMemo(() => resolve(range, Date.now()), [range, trends.data])
+  const seconds = useMemo(() => secondsWithData(trends.data, bounds), [trends.data, bounds])
+  const seriesOf = useMemo(() => byApp(trends.data), [trends.data])
   const shown = useMemo(() => {
     const needle = find.trim().toLowerCase()
     const value = (a: App) => (sort === 'name' ? a.name : sort === 'errors' ? (a.calls ? a.errors / a.calls : 0) : sort === 'calls' ? a.calls : sort === 'p50' ? a.p50Nano : a.p99Nano)
@@ -58,7 +88,6 @@ export function AppsPage({ params }: { params: URLSearchParams }) {
         return (x < y ? -1 : x > y ? 1 : 0) * (down ? -1 : 1)
       })
   }, [data, find, sort, down])
-  const most = shown.reduce((m, a) => Math.max(m, a.calls), 1)
 
   return (
     <div class="page apps-page">
@@ -86,20 +115,22 @@ export function AppsPage({ params }: { params: URLSearchParams }) {
           <table class="grid">
             <thead>
               <tr>
-                {columns.map((c) => (
+                {columns.map((c) => [
+                  c.key === 'calls' && <th key="trend" scope="col" class="trend wide">{t('col.trend')}</th>,
                   <th key={c.key} scope="col" class={`${c.right ? 'r' : ''}${c.wide ? ' wide' : ''}`} aria-sort={sort === c.key ? (down ? 'descending' : 'ascending') : undefined}>
                     <button type="button" onClick={() => update({ sort: `${(sort === c.key ? !down : c.key !== 'name') ? '-' : ''}${c.key}` }, true)}>
                       {t(c.text)}
                       {sort === c.key && <span aria-hidden="true">{down ? ' ↓' : ' ↑'}</span>}
                     </button>
-                  </th>
-                ))}
+                  </th>,
+                  c.key === 'calls' && <th key="rate" scope="col" class="r wide">{t('col.rate')}</th>,
+                ])}
                 <th class="wide" />
               </tr>
             </thead>
             <tbody>
               {shown.map((a) => (
-                <AppRows key={a.name} app={a} open={open === a.name} most={most} seconds={seconds} range={range} />
+                <AppRows key={a.name} app={a} open={open === a.name} seconds={seconds} range={range} series={seriesOf.get(a.name)} bounds={bounds} />
               ))}
             </tbody>
           </table>
@@ -109,15 +140,12 @@ export function AppsPage({ params }: { params: URLSearchParams }) {
   )
 }
 
-function AppRows({ app: a, open, most, seconds, range }: { app: App; open: boolean; most: number; seconds: number; range: TimeRange }) {
+function AppRows({ app: a, open, seconds, range, series, bounds }: { app: App; open: boolean; seconds: number; range: TimeRange; series: Series | undefined; bounds: { from: number; to: number } }) {
   const t = useText()
   const query = { app: a.name, ...apiRange(range) }
   const ops = useQuery(open ? `operations ${JSON.stringify(query)}` : null, (s) => api.operations(query, s))
-  const isNarrow = useMedia(narrow)
-  const series = useQuery(open && a.kind !== 'external' ? `series ${JSON.stringify(query)}` : null, (s) => api.series(query, s))
   const frame = new URLSearchParams()
-  if (range.from !== '-1h') frame.set('from', range.from)
-  if (range.to !== 'now') frame.set('to', range.to)
+  writeRange(frame, range)
   frame.set('app', a.name)
   return (
     <>
@@ -129,10 +157,9 @@ function AppRows({ app: a, open, most, seconds, range }: { app: App; open: boole
             {a.kind !== 'app' && <span class="type">{t(`kind.${a.kind}`)}</span>}
           </button>
         </td>
-        <td class="r num" title={`${formatRate(a.calls, seconds)}/s · ${a.source === 'stats' ? t('apps.stats') : t('apps.calls')}`}>
-          <span class="meter" style={{ width: `calc((100% - 24px) * ${a.calls / most})` }} />
-          {formatCount(a.calls)}
-        </td>
+        <td class="trend wide">{series && <Sparkline series={series} {...bounds} height={18} label={t('col.trend')} />}</td>
+        <td class="r num" title={a.source === 'stats' ? t('apps.stats') : t('apps.calls')}>{formatCount(a.calls)}</td>
+        <td class="r num wide">{seconds > 0 ? formatRate(a.calls, seconds) : ''}</td>
         <td class={`r num${a.errors ? ' bad' : ' quiet'}`}>{formatShare(a.errors, a.calls)}</td>
         <td class="r wide"><Percentile ns={a.p50Nano} aligned /></td>
         <td class="r"><Percentile ns={a.p99Nano} aligned /></td>
@@ -141,20 +168,15 @@ function AppRows({ app: a, open, most, seconds, range }: { app: App; open: boole
           <a href={href('/topology', frame)}>{t('apps.topology')}</a>
         </td>
       </tr>
-      {open && series.data && series.data.points.length > 0 && (
-        <tr class="sub">
-          <td class="sub-name" colSpan={isNarrow ? 4 : 6}>
-            <Sparkline series={series.data} {...resolve(range, Date.now())} height={32} label={t('col.trend')} />
-          </td>
-        </tr>
-      )}
       {open &&
         (ops.data ?? []).map((o) => (
           <tr key={`${o.type} ${o.name}`} class="sub">
             <td class="sub-name">
               <TypeLabel type={o.type} /> <a class="cut" href={searchHref({ callee: a.name, operation: o.name }, range)}>{o.name || '–'}</a>
             </td>
+            <td class="wide" />
             <td class="r num">{formatCount(o.calls)}</td>
+            <td class="r num wide">{seconds > 0 ? formatRate(o.calls, seconds) : ''}</td>
             <td class={`r num${o.errors ? ' bad' : ' quiet'}`}>{formatShare(o.errors, o.calls)}</td>
             <td class="r wide"><Percentile ns={o.p50Nano} aligned /></td>
             <td class="r"><Percentile ns={o.p99Nano} aligned /></td>

@@ -1,13 +1,14 @@
 import { Graph, layout as dagreLayout } from '@dagrejs/dagre'
 import type { NodeKind } from '../api/types'
 
-/** What is drawn: a node with two lines of text, an edge with a weight and a share of errors. */
+/** What is drawn: a node with two or three lines of text, an edge with a weight and a share of errors. */
 export interface GraphNode {
   id: string
   label: string
   kind: NodeKind
-  /** The second, quiet line. */
+  /** The quiet line below the label, and another below that. */
   sub: string
+  sub2?: string
   errorShare: number
 }
 
@@ -18,6 +19,8 @@ export interface GraphEdge {
   calls: number
   errorShare: number
   label: string
+  /** A second line of the label, which tells of errors. */
+  label2?: string
 }
 
 export interface PlacedNode extends GraphNode {
@@ -91,16 +94,32 @@ export function flow(points: Point[]): string {
 
 /**
  * Lays a graph out in layers from left to right, callers before callees. `measure` gives the width of a label and of a
- * quiet line; with `labels` room is kept for those of the edges, if they are few.
+ * quiet line; with `labels` room is kept for those of the edges, if they are few. `aspect` is the canvas's width divided by
+ * its height.
  */
-export function layOut(nodes: GraphNode[], edges: GraphEdge[], measure: (label: string, sub: string) => number, labels = true): Layout {
+export function layOut(nodes: GraphNode[], edges: GraphEdge[], measure: (label: string, sub: string) => number, labels = true, aspect = 0): Layout {
+  const tight = place(nodes, edges, measure, labels, 1)
+  // A wide graph gets the height that is there: what stands on its own is easier to read.
+  const spread = Math.min(mostSpread, tight.width / aspect / tight.height)
+  return aspect > 0 && spread > 1.1 ? place(nodes, edges, measure, labels, spread) : tight
+}
+
+/** How much further apart than necessary nodes are put one above the other. */
+const mostSpread = 3
+
+/** The height of a node, or of an edge's label. */
+const nodeHeight = (n: GraphNode, compact: boolean) => (compact ? 26 : n.sub2 ? 58 : 44)
+export const labelHeight = (e: GraphEdge) => (e.label2 ? 28 : 16)
+
+function place(nodes: GraphNode[], edges: GraphEdge[], measure: (label: string, sub: string) => number, labels: boolean, spread: number): Layout {
   const g = new Graph({ multigraph: true })
   const labelled = labels && edges.length <= mostLabels
   const compact = nodes.length >= compactFrom
-  g.setGraph({ rankdir: 'LR', nodesep: compact ? 8 : 24, ranksep: labelled ? 44 : 72, edgesep: compact ? 6 : 14, marginx: 16, marginy: 16 })
+  g.setGraph({ rankdir: 'LR', nodesep: (compact ? 8 : 24) * spread, ranksep: labelled ? 36 : 72, edgesep: (compact ? 6 : 14) * spread, marginx: 16, marginy: 16 })
   g.setDefaultEdgeLabel(() => ({}))
   const known = new Set(nodes.map((n) => n.id))
-  for (const n of nodes) g.setNode(n.id, { width: Math.min(measure(n.label, compact ? '' : n.sub) + (n.kind === 'app' ? 28 : 56), most), height: compact ? 26 : 44 })
+  const labelWidth = (e: GraphEdge) => Math.max(measure('', e.label), measure('', e.label2 ?? ''))
+  for (const n of nodes) g.setNode(n.id, { width: Math.min(Math.max(measure(n.label, compact ? '' : n.sub), compact ? 0 : measure('', n.sub2 ?? '')) + (n.kind === 'app' ? 24 : 52), most), height: nodeHeight(n, compact) })
   const drawn = edges.filter((e) => known.has(e.from) && known.has(e.to))
   // Heavy edges are kept short and straight.
   const mostCalls = drawn.reduce((m, e) => Math.max(m, e.calls), 1)
@@ -108,7 +127,7 @@ export function layOut(nodes: GraphNode[], edges: GraphEdge[], measure: (label: 
     if (e.from === e.to) continue
     const weight = 1 + Math.round(3 * (Math.log1p(e.calls) / Math.log1p(mostCalls)))
     // Room is kept for the label, so that it covers neither a node nor another edge's label.
-    const room = labelled ? { width: measure('', e.label) + 28, height: 16, labelpos: 'c' } : {}
+    const room = labelled ? { width: labelWidth(e) + 22, height: labelHeight(e), labelpos: 'c' } : {}
     g.setEdge(e.from, e.to, { weight, ...room }, e.id)
   }
   dagreLayout(g)
@@ -127,7 +146,7 @@ export function layOut(nodes: GraphNode[], edges: GraphEdge[], measure: (label: 
     const a = placed.get(e.from) as PlacedNode
     const b = placed.get(e.to) as PlacedNode
     const label = x !== undefined && y !== undefined ? { x, y } : undefined
-    const half = label ? measure('', e.label) / 2 + 6 : 0
+    const half = label ? labelWidth(e) / 2 + 5 : 0
     // The line is straight where its label stands, and bends before and after.
     const inner = points
       .slice(1, -1)

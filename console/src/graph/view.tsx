@@ -2,7 +2,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { useText } from '../i18n'
 import { Icon, iconPath } from '../ui/icon'
 import { narrow, useMedia, useSize } from '../ui/size'
-import { compactFrom, layOut, mostLabels, type GraphEdge, type GraphNode } from './layout'
+import { compactFrom, labelHeight, layOut, mostLabels, type GraphEdge, type GraphNode } from './layout'
 
 interface Props {
   nodes: GraphNode[]
@@ -34,6 +34,8 @@ function measure(label: string, sub: string): number {
   return Math.max(a, pen.measureText(sub).width * 1.06)
 }
 
+const labelWidth = (e: GraphEdge) => Math.max(measure('', e.label), measure('', e.label2 ?? ''))
+
 const clampZoom = (k: number) => Math.min(2.5, Math.max(0.08, k))
 
 /** A layered graph that can be panned (drag), zoomed (wheel, pinch, keys + - 0) and walked through with Tab and Enter. */
@@ -50,13 +52,16 @@ export function GraphView({ nodes, edges, chosen, found, marked, onChoose }: Pro
   }, [])
   // The same structure keeps its layout when only numbers change, so that a refresh doesn't shuffle the picture.
   const structure = `${nodes.map((n) => `${n.id}\t${n.label}`).join('\n')}\n${edges.map((e) => e.id).join('\n')}`
-  const frame = useMemo(() => layOut(nodes, edges, measure, !isNarrow), [structure, isNarrow, fonts])
+  // The canvas's shape as it was first: a panel that opens beside it must not shuffle the picture either.
+  const aspect = useRef(0)
+  if (!aspect.current && size.width > 0 && size.height > 0) aspect.current = size.width / size.height
+  const frame = useMemo(() => layOut(nodes, edges, measure, !isNarrow, aspect.current), [structure, isNarrow, fonts, aspect.current])
   const nodeById = useMemo(() => new Map(nodes.map((n) => [n.id, n])), [nodes])
   const edgeById = useMemo(() => new Map(edges.map((e) => [e.id, e])), [edges])
 
   const fit = (): Camera => {
     if (!size.width || !frame.width) return { x: 0, y: 0, k: 1 }
-    const all = Math.min(1.15, (size.width - 16) / frame.width, (size.height - 16) / frame.height)
+    const all = Math.min(1.5, (size.width - 16) / frame.width, (size.height - 16) / frame.height)
     // Below this nothing can be read: better the beginning of the graph at a readable size.
     const k = Math.max(all, isNarrow ? 0.7 : 0.55)
     const first = frame.nodes.reduce((a, n) => (n.x < a.x ? n : a), frame.nodes[0])
@@ -209,7 +214,7 @@ export function GraphView({ nodes, edges, chosen, found, marked, onChoose }: Pro
                 role="button"
                 tabIndex={0}
                 aria-pressed={e.id === chosen}
-                aria-label={`${e.from || t('call.outside')} → ${e.to}: ${e.label}`}
+                aria-label={`${e.from || t('call.outside')} → ${e.to}: ${[e.label, e.label2].filter(Boolean).join(', ')}`}
                 onClick={() => choose(e.id)}
                 onKeyDown={onKey(e.id)}
               >
@@ -230,7 +235,7 @@ export function GraphView({ nodes, edges, chosen, found, marked, onChoose }: Pro
                 role="button"
                 tabIndex={0}
                 aria-pressed={n.id === chosen}
-                aria-label={`${t(`kind.${n.kind}`)} ${n.label}: ${n.sub}`}
+                aria-label={`${t(`kind.${n.kind}`)} ${n.label}: ${[n.sub, n.sub2].filter(Boolean).join(', ')}`}
                 onClick={() => choose(n.id)}
                 onKeyDown={onKey(n.id)}
                 onFocus={(e) => e.currentTarget.matches(':focus-visible') && bring(n.id)}
@@ -238,9 +243,10 @@ export function GraphView({ nodes, edges, chosen, found, marked, onChoose }: Pro
                 <rect class="node-box" width={width} height={height} rx={n.kind === 'app' ? 5 : height / 2} />
                 {n.errorShare > 0 && <rect class="node-errors" x={n.kind === 'app' ? 5 : 22} y={height - 3} height="3" width={Math.max(2, (width - (n.kind === 'app' ? 10 : 44)) * Math.min(1, n.errorShare))} />}
                 {n.kind !== 'app' && <path class="node-icon" d={iconPath(n.kind)} transform={`translate(12,${height / 2 - 8})`} />}
-                <text class="node-label" x={n.kind === 'app' ? 12 : 34} y={compact ? 18 : n.sub ? 18 : 27}>{clipText(n.label, width - (n.kind === 'app' ? 20 : 48))}</text>
+                <text class="node-label" x={n.kind === 'app' ? 12 : 34} y={compact ? 18 : n.sub ? 19 : height / 2 + 5}>{clipText(n.label, width - (n.kind === 'app' ? 20 : 48))}</text>
                 {!compact && <text class="node-sub" x={n.kind === 'app' ? 12 : 34} y="34">{n.sub}</text>}
-                <title>{`${n.label}\n${n.sub}`}</title>
+                {!compact && n.sub2 && <text class="node-sub" x={n.kind === 'app' ? 12 : 34} y="48">{n.sub2}</text>}
+                <title>{[n.label, n.sub, n.sub2].filter(Boolean).join('\n')}</title>
               </g>
             )
           })}
@@ -250,10 +256,9 @@ export function GraphView({ nodes, edges, chosen, found, marked, onChoose }: Pro
             if (!onEdge(e) && !(showLabels && !dimEdge(e))) return null
             return (
               <g key={e.id} transform={`translate(${placed.x},${placed.y}) scale(${onEdge(e) ? Math.min(1.4, Math.max(1, 0.95 / cam.k)) : 1})`}>
-                <rect class="edge-label-box" x={-measure('', e.label) / 2 - 4} y="-8" width={measure('', e.label) + 8} height="16" rx="3" />
-                <text class={`edge-label${onEdge(e) ? ' on' : ''}`} dy="0.35em">
-                  {e.label}
-                </text>
+                <rect class="edge-label-box" x={-labelWidth(e) / 2 - 4} y={-labelHeight(e) / 2} width={labelWidth(e) + 8} height={labelHeight(e)} rx="3" />
+                <text class={`edge-label${onEdge(e) ? ' on' : ''}`} y={e.label2 ? -6 : 0} dy="0.35em">{e.label}</text>
+                {e.label2 && <text class={`edge-label bad${onEdge(e) ? ' on' : ''}`} y="7" dy="0.35em">{e.label2}</text>}
               </g>
             )
           })}

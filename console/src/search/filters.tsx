@@ -38,7 +38,7 @@ export function Filters({ state }: { state: SearchState }) {
   const appNames = (apps.data ?? []).map((a) => ({ value: a.name, hint: formatShort(a.calls) }))
   const callers = (apps.data ?? []).filter((a) => a.kind === 'app' || a.kind === 'external').map((a) => ({ value: a.name, hint: formatShort(a.calls) }))
   const open = () => setWanted(true)
-  const clear = () => update(Object.fromEntries([...filterKeys, 'tag'].map((k) => [k, null])))
+  const clear = () => update(Object.fromEntries([...filterKeys, 'tag', 'scope'].map((k) => [k, null])))
 
   return (
     <div class="filters">

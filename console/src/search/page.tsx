@@ -1,23 +1,24 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { api } from '../api/client'
-import type { Call } from '../api/types'
+import type { Call, CallPoint } from '../api/types'
 import { useQuery } from '../api/use-query'
-import { formatCount } from '../format/number'
+import { formatCount, formatShort } from '../format/number'
 import { spanText, useText, type Key } from '../i18n'
 import { navigate, update } from '../route'
 import { apiRange, isRelative, presets, resolve, writeRange, type TimeRange } from '../timerange'
 import { Icon } from '../ui/icon'
 import { Problem } from '../ui/problem'
+import { Segmented } from '../ui/segmented'
 import { narrow, useMedia } from '../ui/size'
 import { TimePicker, useLive, useRangeText } from '../ui/time-picker'
 import { Filters } from './filters'
-import { callHref, Results } from './results'
-import { callKey, loadSample } from './sample'
+import { callHref, callKey, Results } from './results'
 import { Scatter, type Selection } from './scatter'
-import { filterCount, readSearch, toQuery, type FilterKey, type SearchState } from './state'
+import { defaultScope, filterCount, readSearch, toQuery, type FilterKey, type Scope, type SearchState } from './state'
 
 const pageSize = 50
 const noCalls: Call[] = []
+const noPoints: CallPoint[] = []
 
 /** Writes a range into the URL, leaving the rest. */
 export function setRange(range: TimeRange) {
@@ -56,13 +57,13 @@ export function SearchPage({ params }: { params: URLSearchParams }) {
   }
   const sample = useQuery(
     `sample ${key}`,
-    async (s) => ({ ...(await loadSample(query, bounds.current, api.calls, s)), from: bounds.current.from, to: bounds.current.to }),
+    async (s) => ({ ...(await api.scatter(query, s)), from: bounds.current.from, to: bounds.current.to }),
     { tick },
   )
   // The series knows app, operation and caller; with other filters it would tell about other calls than the page does.
   const f = state.filters
   const seriesFits = !f.address && !f.type && !f.error && !f.minDuration && !f.maxDuration && !f.resultCode && !f.loadTest && state.tags.length === 0 && !f.app
-  const seriesQuery = { app: f.callee, operation: f.operation, caller: f.caller, ...apiRange(state.range) }
+  const seriesQuery = { app: f.callee, operation: f.operation, caller: query.caller, ...apiRange(state.range) }
   const series = useQuery(seriesFits ? `series ${JSON.stringify(seriesQuery)}` : null, (s) => api.series(seriesQuery, s), { tick })
 
   // Further pages belong to one first page; a new one drops them.
@@ -87,19 +88,23 @@ export function SearchPage({ params }: { params: URLSearchParams }) {
     }
   }
 
+  const setScope = (scope: Scope) => {
+    const { caller: _, ...filters } = state.filters
+    update({ ...(scope === 'entry' ? { caller: null } : {}), scope: scope === defaultScope(scope === 'entry' ? filters : state.filters, state.tags) ? null : scope })
+  }
   const onSelect = (s: Selection) =>
     update({
       ...(s.range ? { from: s.range.from, to: s.range.to } : {}),
       ...(s.minDuration ? { minDuration: s.minDuration } : {}),
       ...(s.maxDuration ? { maxDuration: s.maxDuration } : {}),
     })
-  const openCall = (c: Call) => {
+  const openCall = (c: CallPoint) => {
     const url = new URL(callHref(c), window.location.origin)
     navigate(url.pathname, url.searchParams)
     window.scrollTo(0, 0)
   }
 
-  const points = sample.data?.calls ?? noCalls
+  const points = sample.data?.points ?? noPoints
   const failed = useMemo(() => points.filter((c) => c.error).length, [points])
   const shown = { from: sample.data?.from ?? bounds.current.from, to: sample.data?.to ?? bounds.current.to }
   const n = filterCount(state)
@@ -125,6 +130,12 @@ export function SearchPage({ params }: { params: URLSearchParams }) {
       <div class="search-main">
         <div class="page-head">
           <h1>{t('search.title')}</h1>
+          <Segmented
+            label={t('search.scope')}
+            value={state.scope}
+            options={[{ value: 'entry', text: t('search.entry') }, { value: 'all', text: t('search.allCalls') }]}
+            onChange={setScope}
+          />
           <span class="grow" />
           <TimePicker
             range={state.range}
@@ -150,7 +161,9 @@ export function SearchPage({ params }: { params: URLSearchParams }) {
                 <span class="quiet">
                   {sample.data && (sample.data.complete
                     ? points.length === 1 ? t('search.one') : t('search.all', { n: formatCount(points.length) })
-                    : t('search.sample', { n: formatCount(points.length) }))}
+                    : sample.data.matched !== null
+                      ? t('search.sampleOf', { n: formatCount(points.length), all: formatShort(sample.data.matched) })
+                      : t('search.sample', { n: formatCount(points.length) }))}
                   {failed > 0 && <span class="bad"> · {t('search.errors', { n: formatCount(failed) })}</span>}
                 </span>
                 <span class="grow" />
@@ -158,12 +171,13 @@ export function SearchPage({ params }: { params: URLSearchParams }) {
                   <i class="dot" /> {t('search.ok')} <i class="dot err" /> {t('search.failed')} <i class="dot hollow" /> {t('search.loadTest')}
                 </span>
               </div>
-              <Scatter calls={sample.data?.calls} series={series.data} strip={seriesFits} from={shown.from} to={shown.to} onSelect={onSelect} onOpen={openCall} />
+              <Scatter calls={sample.data?.points} series={series.data} strip={seriesFits} from={shown.from} to={shown.to} onSelect={onSelect} onOpen={openCall} />
             </section>
             {first.error && first.data && <p class="inline-problem bad" role="alert">{t('error.refresh', { message: first.error.message })}</p>}
+            {sample.data?.partial && <p class="inline-problem" role="status">{t('search.partial', { reason: sample.data.partialReason })}</p>}
             {first.data?.partial && <p class="inline-problem" role="status">{t('search.partial', { reason: first.data.partialReason })}</p>}
             <section class="panel" aria-busy={first.stale}>
-              {first.data ? <Results calls={calls} stale={first.stale} /> : <div class="results-wait" />}
+              {first.data ? <Results calls={calls} stale={first.stale} gaps={state.scope === 'all'} /> : <div class="results-wait" />}
               {first.data && (
                 <div class="more">
                   {pages?.error && <span class="bad">{pages.error.message}</span>}
@@ -195,6 +209,11 @@ function Empty({ state }: { state: SearchState }) {
   const t = useText()
   const rangeText = useRangeText()
   const wider = isRelative(state.range) ? presets[presets.indexOf(state.range.from as (typeof presets)[number]) + 2] ?? presets[presets.length - 1] : '-1h'
+  const all = state.scope === 'entry' && (
+    <button type="button" class="btn" onClick={() => update({ scope: 'all' })}>
+      {t('search.lookAtAll')}
+    </button>
+  )
   const widen = (
     <button type="button" class="btn" onClick={() => setRange({ from: wider, to: 'now' })}>
       {t('search.widen', { span: spanText(t, wider) })}
@@ -205,7 +224,7 @@ function Empty({ state }: { state: SearchState }) {
       <div class="notice">
         <h2>{t('search.noneAtAll')}</h2>
         <p>{t('search.noneAtAllHint')}</p>
-        <div class="acts">{widen}</div>
+        <div class="acts">{all}{widen}</div>
       </div>
     )
   }
@@ -214,6 +233,7 @@ function Empty({ state }: { state: SearchState }) {
       <h2>{t('search.none')}</h2>
       <p>{t('search.noneHint', { range: rangeText(state.range) })}</p>
       <div class="acts">
+        {all}
         {widen}
         {(Object.keys(state.filters) as FilterKey[]).map((k) => (
           <button key={k} type="button" class="btn" onClick={() => update({ [k]: null })}>

@@ -1,13 +1,14 @@
-import type { Call } from '../api/types'
+import type { Call, CallPoint } from '../api/types'
 import { formatDuration } from '../format/duration'
 import { clock, day, dayClock, msOf } from '../format/time'
 import { useText } from '../i18n'
 import { Dur } from '../ui/dur'
 import { AppName, LoadTestBadge, TypeLabel } from '../ui/labels'
-import { callKey } from './sample'
 
 /** Where the call opens: its trace, with the call chosen. */
-export const callHref = (c: Call) => `/trace/${encodeURIComponent(c.traceId || c.w3cTraceId)}?span=${c.spanId}`
+export const callHref = (c: Call | CallPoint) => `/trace/${encodeURIComponent(c.traceId)}?span=${c.spanId}`
+
+export const callKey = (c: Call) => `${c.traceId}/${c.spanId}/${c.startUnixNano}`
 
 /** The result code as the two sides told it; where they differ, both. */
 export function codeText(c: Call): string {
@@ -35,19 +36,20 @@ export function TwinBar({ call, scale }: { call: Call; scale: number }) {
   )
 }
 
-export function Results({ calls, stale }: { calls: Call[]; stale: boolean }) {
+/** `gaps` keeps a column for what lies between the two sides. */
+export function Results({ calls, stale, gaps }: { calls: Call[]; stale: boolean; gaps: boolean }) {
   const t = useText()
   const scale = calls.reduce((m, c) => Math.max(m, c.durationNano), 1)
   const today = day(Date.now())
   return (
-    <div class={`results${stale ? ' stale' : ''}`} role="table" aria-label={t('search.title')} aria-rowcount={calls.length + 1}>
+    <div class={`results${stale ? ' stale' : ''}${gaps ? '' : ' no-gaps'}`} role="table" aria-label={t('search.title')} aria-rowcount={calls.length + 1}>
       <div class="result head" role="row">
         <span role="columnheader" class="r-time">{t('col.time')}</span>
         <span role="columnheader" class="r-route">{t('col.route')}</span>
         <span role="columnheader" class="r-op">{t('col.operation')}</span>
         <span role="columnheader" class="r-bar" aria-hidden="true" />
         <span role="columnheader" class="r-dur">{t('col.duration')}</span>
-        <span role="columnheader" class="r-gap" title={t('col.gapHint')}>{t('col.gap')}</span>
+        {gaps && <span role="columnheader" class="r-gap" title={t('col.gapHint')}>{t('col.gap')}</span>}
         <span role="columnheader" class="r-code">{t('col.code')}</span>
       </div>
       {calls.map((c) => {
@@ -69,9 +71,11 @@ export function Results({ calls, stale }: { calls: Call[]; stale: boolean }) {
             </span>
             <span role="cell" class="r-bar" aria-hidden="true"><TwinBar call={c} scale={scale} /></span>
             <span role="cell" class="r-dur"><Dur ns={c.durationNano} aligned /></span>
-            <span role="cell" class="r-gap" title={c.gapNano !== null ? `${t('col.gap')} ${formatDuration(c.gapNano)}` : undefined}>
-              {c.gapNano !== null ? <Dur ns={c.gapNano} aligned /> : <span class="quiet" />}
-            </span>
+            {gaps && (
+              <span role="cell" class="r-gap" title={c.gapNano !== null ? `${t('col.gap')} ${formatDuration(c.gapNano)}` : undefined}>
+                {c.gapNano !== null && <Dur ns={c.gapNano} aligned />}
+              </span>
+            )}
             <span role="cell" class={`r-code num cut${c.error ? ' bad' : ''}`} title={c.statusMessage || codeText(c)}>
               {codeText(c) || (c.error ? t('call.failed') : '')}
             </span>

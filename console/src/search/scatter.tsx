@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
-import type { Call, Series } from '../api/types'
+import type { CallPoint, Series } from '../api/types'
 import { formatDuration, goDuration, roundDuration } from '../format/duration'
 import { formatShort } from '../format/number'
 import { clock, msOf, tickLabel, timeTicks } from '../format/time'
@@ -18,14 +18,14 @@ export interface Selection {
 
 interface Props {
   /** The domain of durations is unknown while this is undefined: then only time is drawn. */
-  calls: Call[] | undefined
+  calls: CallPoint[] | undefined
   series: Series | undefined
   /** Keep room for the calls per minute. */
   strip: boolean
   from: number
   to: number
   onSelect(s: Selection): void
-  onOpen(c: Call): void
+  onOpen(c: CallPoint): void
 }
 
 const pad = { left: 58, right: 14, top: 10 }
@@ -35,12 +35,12 @@ const stripHeight = 34
 // A drag shorter than this in one direction means "leave that direction alone".
 const leastDrag = 6
 const reach = 9
-const noCalls: Call[] = []
+const noCalls: CallPoint[] = []
 
 interface Point {
   x: number
   y: number
-  call: Call
+  call: CallPoint
 }
 
 export function Scatter({ calls: loaded, series, strip, from, to, onSelect, onOpen }: Props) {

@@ -1,8 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Call, CallPage } from '../api/types'
-import { queryString, type Query } from '../api/client'
+import { queryString } from '../api/client'
 import { binSeries } from './scatter'
-import { callKey, loadSample, merge, slicesOf, upperDuration } from './sample'
 import { durationDomain, durationTicks, linear, log } from './scale'
 import { acceptTag, filterCount, readSearch, searchHref, toQuery } from './state'
 
@@ -14,6 +12,21 @@ describe('the state in the URL', () => {
     expect(s.live).toBe(true)
     expect(filterCount(s)).toBe(6)
     expect(queryString(toQuery(s))).toBe('?caller=a&callee=b&error=true&minDuration=5ms&tag=k%3Dv&tag=k2&from=-72h&to=now')
+  })
+
+  it.each([
+    ['', 'entry', 'external'],
+    ['error=true&minDuration=5ms', 'entry', 'external'],
+    ['scope=all', 'all', undefined],
+    ['callee=b', 'all', undefined],
+    ['tag=k', 'all', undefined],
+    ['callee=b&scope=entry', 'entry', 'external'],
+    ['caller=a&scope=entry', 'all', 'a'],
+    ['scope=nonsense', 'entry', 'external'],
+  ])('takes %j for calls of scope %s', (text, scope, caller) => {
+    const s = readSearch(new URLSearchParams(text))
+    expect(s.scope).toBe(scope)
+    expect(toQuery(s).caller).toBe(caller)
   })
 
   it('makes links that read back', () => {
@@ -32,48 +45,6 @@ describe('the state in the URL', () => {
     ['=v', null],
     [' ', null],
   ])('takes the tag %j as %j', (text, tag) => expect(acceptTag(text)).toBe(tag))
-})
-
-const call = (n: number, durationNano: number, error = false): Call =>
-  ({ traceId: 't', spanId: String(n), startUnixNano: `${n}000000`, durationNano, error }) as Call
-
-describe('the sample', () => {
-  /** A server with 10,000 calls, one per millisecond, of which every hundredth failed and one is very slow. */
-  const all = Array.from({ length: 10_000 }, (_, n) => call(n, n === 77 ? 9e9 : 1e6 + n, n % 100 === 0))
-  const asked: Query[] = []
-  const server = async (q: Query): Promise<CallPage> => {
-    asked.push(q)
-    const least = q.minDuration ? Number(String(q.minDuration).replace('ns', '')) : 0
-    const found = all
-      .filter((c, n) => n >= Number(q.from) && n < Number(q.to) && (!q.error || c.error) && c.durationNano >= least)
-      .reverse()
-    return { calls: found.slice(0, Number(q.limit)), next: found.length > Number(q.limit) ? 'x' : '', partial: false, partialReason: '' }
-  }
-
-  it('is everything when that is little', async () => {
-    const s = await loadSample({ from: '0', to: '300' }, { from: 0, to: 300 }, server, new AbortController().signal)
-    expect(s.complete).toBe(true)
-    expect(s.calls).toHaveLength(300)
-  })
-
-  it('covers the whole range, failed ones and the slowest', async () => {
-    asked.length = 0
-    const s = await loadSample({ from: 0, to: 10_000 }, { from: 0, to: 10_000 }, server, new AbortController().signal)
-    expect(s.complete).toBe(false)
-    for (const part of slicesOf(0, 10_000, 10)) {
-      expect(s.calls.some((c) => Number(c.spanId) >= part.from && Number(c.spanId) < part.to)).toBe(true)
-    }
-    expect(s.calls.filter((c) => c.error)).toHaveLength(100)
-    expect(s.calls.some((c) => c.durationNano === 9e9)).toBe(true)
-    expect(new Set(s.calls.map(callKey)).size).toBe(s.calls.length)
-    expect(asked.length).toBeLessThan(100)
-  })
-
-  it('merges without doubling and finds the upper durations', () => {
-    expect(merge([[call(1, 1)], [call(1, 1), call(2, 1)]])).toHaveLength(2)
-    expect(upperDuration(Array.from({ length: 100 }, (_, i) => call(i, i)), 0.01)).toBe(99)
-    expect(upperDuration([], 0.01)).toBe(0)
-  })
 })
 
 describe('scales', () => {

@@ -1,5 +1,5 @@
 import type { Query } from '../api/client'
-import { apiRange, readRange, type TimeRange } from '../timerange'
+import { apiRange, defaultRange, readRange, type TimeRange } from '../timerange'
 
 /** The filters that are one text each; their names are the API's and the URL's. */
 export const filterKeys = [
@@ -21,7 +21,26 @@ export interface SearchState {
   range: TimeRange
   filters: Partial<Record<FilterKey, string>>
   tags: string[]
+  /** Calls from outside, which are the requests to the system, or all calls. */
+  scope: Scope
   live: boolean
+}
+
+export type Scope = 'entry' | 'all'
+
+/** Filters by result, not by place: with none but these, requests to the system are what is looked for. */
+const placeless: readonly FilterKey[] = ['error', 'minDuration', 'maxDuration', 'loadTest']
+
+/** What is looked at unless the URL says otherwise: who names an app or an operation means its calls. */
+export function defaultScope(filters: SearchState['filters'], tags: string[]): Scope {
+  return tags.length > 0 || (Object.keys(filters) as FilterKey[]).some((k) => !placeless.includes(k)) ? 'all' : 'entry'
+}
+
+function readScope(params: URLSearchParams, filters: SearchState['filters'], tags: string[]): Scope {
+  const text = params.get('scope')
+  // A caller that is named and one that is outside exclude each other.
+  if (filters.caller) return 'all'
+  return text === 'entry' || text === 'all' ? text : defaultScope(filters, tags)
 }
 
 export function readSearch(params: URLSearchParams): SearchState {
@@ -30,17 +49,19 @@ export function readSearch(params: URLSearchParams): SearchState {
     const value = params.get(key)
     if (value) filters[key] = value
   }
+  const tags = [...new Set(params.getAll('tag').filter(Boolean))]
   return {
     range: readRange(params),
     filters,
-    tags: [...new Set(params.getAll('tag').filter(Boolean))],
+    tags,
+    scope: readScope(params, filters, tags),
     live: params.get('live') === '1',
   }
 }
 
 /** The state as a query to /calls and its like. */
 export function toQuery(s: SearchState): Query {
-  return { ...s.filters, tag: s.tags, ...apiRange(s.range) }
+  return { ...(s.scope === 'entry' ? { caller: 'external' } : {}), ...s.filters, tag: s.tags, ...apiRange(s.range) }
 }
 
 export const filterCount = (s: SearchState): number => Object.keys(s.filters).length + s.tags.length
@@ -61,8 +82,8 @@ export function searchHref(filters: Partial<Record<FilterKey, string>>, range?: 
     if (value) params.set(key, value)
   }
   for (const tag of tags) params.append('tag', tag)
-  if (range && range.from !== '-1h') params.set('from', range.from)
-  if (range && range.to !== 'now') params.set('to', range.to)
+  if (range && range.from !== defaultRange.from) params.set('from', range.from)
+  if (range && range.to !== defaultRange.to) params.set('to', range.to)
   const text = params.toString()
   return text ? `/?${text}` : '/'
 }

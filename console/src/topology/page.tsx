@@ -37,10 +37,7 @@ export function TopologyPage({ params }: { params: URLSearchParams }) {
   const query = { ...apiRange(state.range), loadTest: state.loadTest, app: state.app }
   const loaded = useQuery(`topology ${JSON.stringify(query)}`, (s) => api.topology(query, s), { tick })
   const { data, error, busy, stale } = loaded
-  const seconds = useMemo(() => {
-    const r = resolve(state.range, Date.now())
-    return (r.to - r.from) / 1000
-  }, [state.range.from, state.range.to, data])
+  const seconds = data?.dataSeconds ?? 0
 
   const found = useMemo(() => {
     const needle = state.find.trim().toLowerCase()
@@ -142,7 +139,8 @@ function TopologyGraph({ data, state, seconds, found }: { data: Topology; state:
       id: nodeKey(n.name),
       label: outsideName(n.name) ? t('call.outside') : n.name,
       kind: n.kind,
-      sub: n.calls ? `${formatRate(n.calls, seconds)}/s${n.p99Nano ? ` · p99 ${formatDuration(n.p99Nano)}` : ''}` : '',
+      sub: n.calls ? `${formatRate(n.calls, seconds)}/s` : '',
+      sub2: n.calls && n.p99Nano ? `p99 ${formatDuration(n.p99Nano)}` : '',
       errorShare: n.calls ? n.errors / n.calls : 0,
     }))
   }, [data, seconds, t])
@@ -154,7 +152,8 @@ function TopologyGraph({ data, state, seconds, found }: { data: Topology; state:
         to: nodeKey(e.callee || 'external'),
         calls: e.calls,
         errorShare: e.calls ? e.errors / e.calls : 0,
-        label: `${formatRate(e.calls, seconds)}/s${e.errors ? ` · ${formatShare(e.errors, e.calls)}` : ''}`,
+        label: `${formatRate(e.calls, seconds)}/s`,
+        label2: e.errors ? formatShare(e.errors, e.calls) : '',
       })).sort((a, b) => (a.id < b.id ? -1 : 1)),
     [data, seconds],
   )

@@ -28,6 +28,9 @@ const kindOf = (r: Row): NodeKind => (r.call.type === 'db' || r.call.type === 'c
 
 const separator = '\u001f'
 
+/** How long a call kept its callee: of a message that is the consumer's time, since its producer only hands it over. */
+export const lastedOf = (r: Row): number => (r.call.type === 'mq' ? (r.call.serverDurationNano ?? r.call.durationNano) : r.call.durationNano)
+
 export const edgeId = (from: string, to: string) => `${from}>${to}`
 
 /**
@@ -48,8 +51,9 @@ export function aggregate(model: TraceModel, by: 'app' | 'operation'): { nodes: 
   const count = (s: { rows: number[]; errors: number; total: number; slowest: number }, r: Row) => {
     s.rows.push(r.index)
     if (r.call.error) s.errors++
-    s.total += r.call.durationNano
-    s.slowest = Math.max(s.slowest, r.call.durationNano)
+    const lasted = lastedOf(r)
+    s.total += lasted
+    s.slowest = Math.max(s.slowest, lasted)
   }
 
   for (const r of model.rows) {
@@ -64,6 +68,11 @@ export function aggregate(model: TraceModel, by: 'app' | 'operation'): { nodes: 
     nodeOf.push(to.id)
     count(to, r)
     let from = parent
+    if (c.type === 'mq' && c.caller && from !== undefined && nodes.get(from)?.name !== c.caller) {
+      // A further delivery of a message hangs below the first one, but it comes from the producer as that does.
+      const above = model.rows[r.parent].parent
+      from = above >= 0 && nodes.get(nodeOf[above])?.name === c.caller ? nodeOf[above] : node(c.caller, '', 'app').id
+    }
     if (from === undefined) from = c.caller ? node(c.caller, '', 'app').id : node('external', '', 'external').id
     const id = edgeId(from, to.id)
     let e = edges.get(id)

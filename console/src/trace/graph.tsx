@@ -8,7 +8,7 @@ import { Dur } from '../ui/dur'
 import { Icon } from '../ui/icon'
 import { AppName } from '../ui/labels'
 import { Segmented } from '../ui/segmented'
-import { aggregate, edgeId } from './aggregate'
+import { aggregate, edgeId, lastedOf } from './aggregate'
 import type { Row, TraceModel } from './model'
 import type { TraceState } from './state'
 
@@ -90,7 +90,7 @@ const nodeName = (id: string) => id.replace('\u001f', ' ')
 
 function PartCalls(p: { model: TraceModel; rows: number[]; title: string[]; errors: number; total: number; slowest: number; chosen: Row | undefined }) {
   const t = useText()
-  const sorted = useMemo(() => p.rows.map((i) => p.model.rows[i]).sort((a, b) => b.call.durationNano - a.call.durationNano), [p.rows, p.model])
+  const sorted = useMemo(() => p.rows.map((i) => p.model.rows[i]).sort((a, b) => lastedOf(b) - lastedOf(a)), [p.rows, p.model])
   return (
     <>
       <h2>
@@ -112,7 +112,7 @@ function PartCalls(p: { model: TraceModel; rows: number[]; title: string[]; erro
           <li key={r.key}>
             <button type="button" class={`part-call${r === p.chosen ? ' chosen' : ''}${r.call.error ? ' bad' : ''}`} aria-pressed={r === p.chosen} onClick={() => update({ span: r.key }, true)}>
               <span class="cut">{r.call.operation}</span>
-              <Dur ns={r.call.durationNano} aligned />
+              <Dur ns={lastedOf(r)} aligned />
             </button>
           </li>
         ))}

@@ -273,6 +273,7 @@ const labelRoom = 62
 
 /** A call in time: the client's bar, the server's inside it, the gap visible at both ends, a missing side dotted. */
 export function Bars({ row, px, width, critical }: { row: Row; px(ns: number): number; width: number; critical?: boolean }) {
+  const t = useText()
   const c = row.call
   const clip = (x: number) => Math.min(Math.max(x, -4), width + 4)
   const place = (b: { start: number; end: number }) => {
@@ -286,14 +287,20 @@ export function Bars({ row, px, width, critical }: { row: Row; px(ns: number): n
   const whole = { start: row.start, end: row.end }
   // Inside its client's bar, with the same margin as a server's bar has above and below; too short a bar has no room.
   const within = z - a > 10 ? { left: `${a + 4}px`, width: `${z - a - 8}px` } : null
-  // A message's label stands by its consumer's bar and tells of that.
+  // A message has two bars that lie apart: the consumer's label is the row's, the producer's stands left of its own bar.
   const label = formatDuration(c.type === 'mq' && row.server ? row.server.end - row.server.start : c.durationNano)
   // Right of the bar, else left of it, else inside at its end.
   const labelStyle = z + labelRoom <= width + laneRight ? { left: `${z + 6}px` } : a >= labelRoom ? { right: `calc(100% - ${a - 6}px)` } : { right: `calc(100% - ${Math.min(z, width) - 5}px)` }
   const inside = z + labelRoom > width + laneRight && a < labelRoom
   if (outside) return null
+  const sent = c.type === 'mq' && row.client && row.server && row.server.end > row.client.end ? clip(px(row.client.start)) : -1
   return (
     <>
+      {sent >= labelRoom && row.client && (
+        <span class="bar-label num sent" style={{ right: `calc(100% - ${sent - 6}px)` }} title={t('detail.producer')}>
+          {formatDuration(row.client.end - row.client.start)}
+        </span>
+      )}
       {c.type === 'mq' && row.client && row.server && (
         <span class="wire" style={place({ start: Math.min(row.client.end, row.server.start), end: Math.max(row.server.start, row.client.end) })} />
       )}

@@ -7,7 +7,7 @@ export function Problem({ error, onRetry }: { error: Error; onRetry(): void }) {
   const code = error instanceof ApiError ? error.code : ''
   const status = error instanceof ApiError ? error.status : 0
   const [title, hint] =
-    code === 'unreachable'
+    code === 'unreachable' || code === 'http_502'
       ? [t('error.unreachable'), t('error.unreachableHint')]
       : status >= 500
         ? [t('error.server'), t('error.serverHint')]
