@@ -13,8 +13,8 @@ import (
 	"github.com/twinspan/twinspan/internal/store"
 )
 
-// rows gives all roll-ups added up, as text, without those that corrections brought back to nothing.
-func (b *bench) rows() string {
+// sums gives all roll-ups added up, as text, without those that corrections brought back to nothing.
+func (b *bench) sums() string {
 	b.t.Helper()
 	sums := make(map[span.RollupKey]*span.Rollup)
 	for _, r := range []store.Reader{b.c, b.c.Stored()} {
@@ -97,7 +97,7 @@ func TestWhateverTheOrder(t *testing.T) {
 			calm := newBench(t, slowConfig())
 			calm.halves(slices.Clone(all)...)
 			calm.cut()
-			want := calm.rows()
+			want := calm.sums()
 
 			b := newBench(t, slowConfig())
 			r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
@@ -117,7 +117,7 @@ func TestWhateverTheOrder(t *testing.T) {
 			}
 			for _, last := range []func(){b.cut, b.restart} {
 				last()
-				if got := b.rows(); got != want {
+				if got := b.sums(); got != want {
 					t.Fatalf("%s, seed %d: roll-ups\n%s\nwant\n%s", name, seed, got, want)
 				}
 				for _, h := range all {

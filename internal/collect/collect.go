@@ -47,10 +47,10 @@ type Recovered struct {
 	Requests []RequestHash
 }
 
-// RequestHash is a request that was taken at a time in ns of the Unix epoch.
+// RequestHash is a request that was taken at a time in ns of the Unix epoch, and stands in the log at an offset.
 type RequestHash struct {
-	Hash uint64
-	At   int64
+	Hash       uint64
+	At, Offset int64
 }
 
 // New makes a Collector of some partitions. The number must stay the same as long as log and store have data.
@@ -130,7 +130,7 @@ const replayAhead = 64
 // replay hands the log's records from an offset on to the partitions, which leave out what their done ranges hold.
 func (c *Collector) replay(ctx context.Context, from int64, rec *Recovered) error {
 	records := 0
-	twice := newReplayed()
+	twice := newReplayed(rec.Requests)
 	ahead := make(chan struct{}, replayAhead)
 	err := c.log.Read(ctx, from, func(e wal.Entry) error {
 		r, err := wire.UnpackRecord(e.Data)
@@ -144,10 +144,10 @@ func (c *Collector) replay(ctx context.Context, from int64, rec *Recovered) erro
 			rec.Progress[p.File] = max(rec.Progress[p.File], p.To)
 		}
 		if r.RequestHash != 0 {
-			rec.Requests = append(rec.Requests, RequestHash{r.RequestHash, e.Received})
+			rec.Requests = append(rec.Requests, RequestHash{r.RequestHash, e.Received, e.Offset})
 		}
 		records++
-		if twice.seen(&r) {
+		if twice.seen(&r, e.Offset) {
 			r.Batch = span.Batch{}
 		}
 		select {
@@ -167,22 +167,36 @@ func (c *Collector) replay(ctx context.Context, from int64, rec *Recovered) erro
 	return nil
 }
 
-// replayed recognises requests that are twice in the log: after an I/O error of the log a request was refused and sent
-// again, but its first copy was there after all.
+// replayed recognises requests that are twice in the log, because they came twice at the same time, or because after an
+// I/O error of the log a request was refused and sent again, but its first copy was there after all.
 type replayed struct {
 	progress map[string]int64
-	requests map[uint64]bool
+	// requests gives the offset of each request's first copy.
+	requests map[uint64]int64
 }
 
-func newReplayed() *replayed {
-	return &replayed{progress: make(map[string]int64), requests: make(map[uint64]bool)}
+// newReplayed knows the requests that done ranges hold.
+func newReplayed(known []RequestHash) *replayed {
+	d := &replayed{progress: make(map[string]int64), requests: make(map[uint64]int64)}
+	for _, r := range known {
+		d.request(r.Hash, r.Offset)
+	}
+	return d
 }
 
-func (d *replayed) seen(r *wire.Record) bool {
+// request says that a request stands before offset, too.
+func (d *replayed) request(hash uint64, offset int64) bool {
+	first, known := d.requests[hash]
+	if !known {
+		d.requests[hash] = offset
+	}
+	return known && first < offset
+}
+
+func (d *replayed) seen(r *wire.Record, offset int64) bool {
 	again := len(r.Progress) > 0 || r.RequestHash != 0
 	if r.RequestHash != 0 {
-		again = again && d.requests[r.RequestHash]
-		d.requests[r.RequestHash] = true
+		again = d.request(r.RequestHash, offset)
 	}
 	for _, p := range r.Progress {
 		to, known := d.progress[p.File]

@@ -14,18 +14,20 @@ import (
 	"github.com/twinspan/twinspan/internal/bus/wal"
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/internal/store"
-	"github.com/twinspan/twinspan/internal/store/pebble"
+	"github.com/twinspan/twinspan/internal/store/storetest"
 	"github.com/twinspan/twinspan/internal/wire"
 	"github.com/twinspan/twinspan/sdk/id"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// bench is a collector over a real log and a real store that can be stopped and started again.
+// bench is a collector over a real log and a store in memory that can be stopped and started again.
 type bench struct {
 	t     *testing.T
 	dir   string
 	cfg   Config
+	rows  *storetest.Memory
+	kv    store.KV // rows, or something around it
 	log   *wal.Log
 	store *store.Store
 	c     *Collector
@@ -36,7 +38,8 @@ type bench struct {
 
 func newBench(t *testing.T, cfg Config) *bench {
 	t.Helper()
-	b := &bench{t: t, dir: t.TempDir(), cfg: cfg, enc: wire.NewEncoder(), now: time.Now().UnixNano()}
+	b := &bench{t: t, dir: t.TempDir(), cfg: cfg, rows: new(storetest.Memory), enc: wire.NewEncoder(), now: time.Now().UnixNano()}
+	b.kv = b.rows
 	b.start()
 	t.Cleanup(b.stop)
 	return b
@@ -51,13 +54,7 @@ func (b *bench) start() {
 	if b.log, err = wal.Open(walConfig, logger); err != nil {
 		b.t.Fatal(err)
 	}
-	storeConfig := pebble.DefaultConfig()
-	storeConfig.Dir, storeConfig.ReserveBytes = b.dir+"/store", 0
-	kv, err := pebble.Open(storeConfig, logger)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	if b.store, err = store.Open(context.Background(), kv); err != nil {
+	if b.store, err = store.Open(context.Background(), b.kv); err != nil {
 		b.t.Fatal(err)
 	}
 	b.c = New(b.cfg, b.log, b.store, 2, logger, NewMetrics())
@@ -353,7 +350,7 @@ func TestCountsAreExactWhileARangeMoves(t *testing.T) {
 }
 
 func TestStateSurvives(t *testing.T) {
-	want := state{cut: 5, progress: []wire.Progress{{File: "f", To: 9}}, requests: []RequestHash{{1, 2}}, late: []lateRow{
+	want := state{cut: 5, progress: []wire.Progress{{File: "f", To: 9}}, requests: []RequestHash{{1, 2, 3}}, late: []lateRow{
 		{hash: 7, gone: true, call: lateCall{key: &span.RollupKey{Minute: 3, Caller: "a", LoadTest: true}, duration: 4, failed: true, client: true, producer: true}}}}
 	got, err := decodeState(want.append(nil))
 	if err != nil || got.cut != 5 || fmt.Sprint(got.progress, got.requests) != fmt.Sprint(want.progress, want.requests) {

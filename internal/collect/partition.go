@@ -201,8 +201,12 @@ func (p *partition) half(h *span.Half) {
 	case seenOtherRoute:
 		// Stored, so that the reader merges the attributes of both, but not counted or paired again.
 		p.c.metrics.Duplicates.WithLabelValues("route").Inc()
-		p.open.add(alone(h, ""))
-		return
+		first := p.unsure(h)
+		if first == nil {
+			p.open.add(alone(h, ""))
+			return
+		}
+		p.open.add(alone(first, "")) // and h takes its place
 	}
 	if pair.Waits(h) {
 		if was := p.late.claim(h, p.now, p.open); was != nil {
@@ -211,6 +215,19 @@ func (p *partition) half(h *span.Half) {
 		}
 	}
 	p.pairer.Add(h, p.now)
+}
+
+// unsure takes back the same half as h if it still waits under its own id, because the route that brought it could not
+// tell whom it answers, and h can.
+func (p *partition) unsure(h *span.Half) *span.Half {
+	if !h.Kind.CalleeSide() || h.Shared {
+		return nil
+	}
+	own := id.SpanOf(h.Dotted)
+	if own == h.Twin {
+		return nil
+	}
+	return p.pairer.Withdraw(h, own)
 }
 
 // correct stores a half that comes after its other half was counted one-sided, and sets the count right. The reader joins

@@ -47,7 +47,7 @@ func (r *openRange) note(it item, keep bool) {
 	}
 	mergeProgress(r.progress, it.rec.Progress)
 	if it.rec.RequestHash != 0 {
-		r.requests = append(r.requests, RequestHash{it.rec.RequestHash, it.received})
+		r.requests = append(r.requests, RequestHash{it.rec.RequestHash, it.received, it.offset})
 	}
 }
 

@@ -1,8 +1,8 @@
 package collect
 
 import (
+	"container/heap"
 	"context"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -64,39 +64,55 @@ func (c *Collector) Trace(ctx context.Context, t id.Trace, limit int) (calls []s
 	return calls, truncated, nil
 }
 
-// Search implements store.Reader for what is in memory. It collects what matches before it yields, so that partitions
-// are held up only while they are scanned.
+// Search implements store.Reader for what is in memory. It notes what matches before it yields, so that partitions are
+// held up only while they are scanned, and brings into order only as many calls as are wanted.
 func (c *Collector) Search(ctx context.Context, q *store.Query, yield func(span.Call) bool) error {
 	c.catchUp(ctx, c.parts...)
-	var found []span.Call
+	var found matches
 	for _, p := range c.parts {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		found = p.search(q, found)
 	}
-	slices.SortFunc(found, func(a, b span.Call) int { return store.Compare(&a, &b) })
-	for _, call := range found {
-		if !yield(call) {
+	heap.Init(&found)
+	for len(found) > 0 {
+		if !yield(*found[0]) {
 			return nil
 		}
+		heap.Pop(&found)
 	}
 	return nil
 }
 
-func (p *partition) search(q *store.Query, found []span.Call) []span.Call {
+// matches is a heap with the newest call first. The calls are the ranges' own, which are not changed once they are there.
+type matches []*span.Call
+
+func (m matches) Len() int           { return len(m) }
+func (m matches) Less(i, j int) bool { return store.Compare(m[i], m[j]) < 0 }
+func (m matches) Swap(i, j int)      { m[i], m[j] = m[j], m[i] }
+func (m *matches) Push(x any)        { *m = append(*m, x.(*span.Call)) }
+func (m *matches) Pop() any {
+	last := len(*m) - 1
+	call := (*m)[last]
+	(*m)[last] = nil
+	*m = (*m)[:last]
+	return call
+}
+
+func (p *partition) search(q *store.Query, found matches) matches {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	for _, r := range p.ranges() {
 		for i := range r.calls {
 			if q.Match(&r.calls[i]) {
-				found = append(found, r.calls[i])
+				found = append(found, &r.calls[i])
 			}
 		}
 	}
 	p.pairer.Waiting(func(call span.Call) bool {
 		if q.Match(&call) {
-			found = append(found, call)
+			found = append(found, &call)
 		}
 		return true
 	})

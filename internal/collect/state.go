@@ -9,7 +9,7 @@ import (
 )
 
 // state is what a done range leaves for the time behind it: written with the range, read at a restart. It is a protobuf
-// message: cut 1 (fixed64), progress 2 {file 1, to 2}, requests 3 (packed pairs of fixed64: hash, time), late 4 {hash 1,
+// message: cut 1 (fixed64), progress 2 {file 1, to 2}, requests 3 (packed fixed64: hash, time, offset of each), late 4 {hash 1,
 // duration 2, flags 3, minute 4, type 5, caller 6, callee 7, operation 8, instance 9}.
 type state struct {
 	cut      int64
@@ -41,6 +41,7 @@ func (s *state) append(b []byte) []byte {
 	for _, r := range s.requests {
 		m = binary.LittleEndian.AppendUint64(m, r.Hash)
 		m = binary.LittleEndian.AppendUint64(m, uint64(r.At))
+		m = binary.LittleEndian.AppendUint64(m, uint64(r.Offset))
 	}
 	if len(m) > 0 {
 		b = span.AppendBytesField(b, 3, m)
@@ -98,8 +99,11 @@ func decodeState(b []byte) (s state, err error) {
 			})
 			s.progress = append(s.progress, p)
 		case 3:
-			for m := f.Data; len(m) >= 16; m = m[16:] {
-				s.requests = append(s.requests, RequestHash{binary.LittleEndian.Uint64(m), int64(binary.LittleEndian.Uint64(m[8:]))})
+			for m := f.Data; len(m) >= 24; m = m[24:] {
+				s.requests = append(s.requests, RequestHash{
+					Hash: binary.LittleEndian.Uint64(m), At: int64(binary.LittleEndian.Uint64(m[8:])),
+					Offset: int64(binary.LittleEndian.Uint64(m[16:])),
+				})
 			}
 		case 4:
 			s.late = append(s.late, decodeLate(f.Data))

@@ -23,6 +23,10 @@ func NewRecent(window int64) *Recent {
 func (r *Recent) Seen(hash uint64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.has(hash)
+}
+
+func (r *Recent) has(hash uint64) bool {
 	if _, ok := r.now[hash]; ok {
 		return true
 	}
@@ -30,12 +34,17 @@ func (r *Recent) Seen(hash uint64) bool {
 	return ok
 }
 
-// Add remembers a request that is durable, taken at a time in ns of the Unix epoch.
-func (r *Recent) Add(hash uint64, at int64) {
+// Add remembers a request that is durable, taken at a time in ns of the Unix epoch. It gives false where one with the same
+// hash had been taken before.
+func (r *Recent) Add(hash uint64, at int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.has(hash) {
+		return false
+	}
 	if at-r.began > r.window || len(r.now) >= maxRecent {
 		r.old, r.now, r.began = r.now, make(map[uint64]struct{}, len(r.now)), at
 	}
 	r.now[hash] = struct{}{}
+	return true
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/twinspan/twinspan/internal/bus/wal"
+	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/internal/wire"
 )
 
@@ -71,7 +72,8 @@ type encoder struct {
 
 // NewWriter makes a Writer. recent holds the requests of before a restart that are still remembered.
 func NewWriter(cfg Config, log *wal.Log, recent *Recent, hand Hand, m *Metrics) *Writer {
-	w := &Writer{cfg: cfg, log: log, hand: hand, metrics: m, recent: recent, now: time.Now, inFlight: semaphore.NewWeighted(cfg.MaxInFlightBytes)}
+	w := &Writer{cfg: cfg, log: log, hand: hand, metrics: m, recent: recent, now: time.Now,
+		inFlight: semaphore.NewWeighted(cfg.MaxInFlightBytes)}
 	w.encoders.New = func() any { return &encoder{wire: wire.NewEncoder()} }
 	return w
 }
@@ -92,30 +94,38 @@ func (w *Writer) Write(ctx context.Context, req Request) error {
 	if len(req.Batch.Halves) == 0 && len(req.Batch.Stats) == 0 && len(req.Progress) == 0 {
 		return nil
 	}
-	size := int64(0)
-	now := w.now().UnixNano()
-	for i := range req.Batch.Halves {
-		h := &req.Batch.Halves[i]
-		h.Received = now
-		size += int64(h.Size())
-	}
-	for i := range req.Batch.Stats {
-		req.Batch.Stats[i].Received = now
-	}
-	size = min(size, w.cfg.MaxInFlightBytes)
+	size := min(sizeOf(&req.Batch), w.cfg.MaxInFlightBytes)
 	if err := w.admit(ctx, size); err != nil {
-		w.metrics.Refused.WithLabelValues("busy").Add(float64(len(req.Batch.Halves)))
-		return err
+		return w.refuse(&req, err)
 	}
-	if err := w.append(ctx, &req, now, func() { w.inFlight.Release(size) }); err != nil {
+	again, err := w.append(ctx, &req, func() { w.inFlight.Release(size) })
+	if err != nil {
 		w.inFlight.Release(size)
 		return w.refuse(&req, err)
+	}
+	if again {
+		w.metrics.Resent.Add(float64(len(req.Batch.Halves)))
+		return nil
 	}
 	w.halves.Add(int64(len(req.Batch.Halves)))
 	w.metrics.Halves.Add(float64(len(req.Batch.Halves)))
 	w.metrics.Stats.Add(float64(len(req.Batch.Stats)))
 	return nil
 }
+
+// statSize is about what a stat line costs in memory.
+const statSize = 512
+
+func sizeOf(b *span.Batch) int64 {
+	size := int64(len(b.Stats)) * statSize
+	for i := range b.Halves {
+		size += int64(b.Halves[i].Size())
+	}
+	return size
+}
+
+// errNoRoom says why a request was told to come later.
+var errNoRoom = fmt.Errorf("%w: what was taken before is not paired yet", ErrLater)
 
 // admit waits for room.
 func (w *Writer) admit(ctx context.Context, size int64) error {
@@ -130,27 +140,39 @@ func (w *Writer) admit(ctx context.Context, size int64) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return fmt.Errorf("%w: no room within %v", ErrLater, w.cfg.MaxWait)
+	return fmt.Errorf("%w, waited %v", errNoRoom, w.cfg.MaxWait)
 }
 
-func (w *Writer) append(ctx context.Context, req *Request, now int64, taken func()) error {
+// append stamps the batch, writes it to the log, and hands it on. A request that came twice at the same time is in the log
+// twice: the second one is handed on empty, as it will be when the log is replayed.
+func (w *Writer) append(ctx context.Context, req *Request, taken func()) (again bool, err error) {
+	now := w.now().UnixNano()
+	for i := range req.Batch.Halves {
+		req.Batch.Halves[i].Received = now
+	}
+	for i := range req.Batch.Stats {
+		req.Batch.Stats[i].Received = now
+	}
 	rec := &wire.Record{RequestHash: req.Hash, Progress: req.Progress, Batch: req.Batch}
 	e := w.encoders.Get().(*encoder)
 	defer w.encoders.Put(e)
 	e.body = e.wire.PackRecord(e.body, rec)
 	records := []wal.Record{{Received: now, Data: e.body}}
-	return w.log.AppendFunc(ctx, records, func(offsets []int64) {
-		if req.Hash != 0 {
-			w.recent.Add(req.Hash, now)
+	err = w.log.AppendFunc(ctx, records, func(offsets []int64) {
+		if again = req.Hash != 0 && !w.recent.Add(req.Hash, now); again {
+			rec.Batch = span.Batch{}
 		}
 		w.hand(offsets[0], now, rec, taken)
 	})
+	return again, err
 }
 
 func (w *Writer) refuse(req *Request, err error) error {
 	reason := "log"
 	switch {
-	case errors.Is(err, wal.ErrTooLarge) || errors.Is(err, ErrTooLarge):
+	case errors.Is(err, errNoRoom):
+		reason = "busy"
+	case errors.Is(err, wal.ErrTooLarge):
 		reason, err = "too_large", fmt.Errorf("%w: %w", ErrTooLarge, err)
 	case errors.Is(err, wal.ErrFull):
 		reason, err = "full", fmt.Errorf("%w: %w", ErrLater, err)

@@ -15,6 +15,8 @@ type Pairer struct {
 	window int64
 	emit   func(span.Call)
 	slots  map[key]*slot
+	// traces has one slot of each trace that has any, the youngest, from which older leads to the others.
+	traces map[id.Trace]*slot
 	// first and last end a list of the slots in the order of their deadlines. Most slots leave it long before: a settled
 	// slot must not hold on to anything until its deadline, because a half keeps its whole request in memory.
 	first, last *slot
@@ -37,11 +39,17 @@ type slot struct {
 	// producer is set once a producer half was joined, for further deliveries of its message.
 	producer       *span.Half
 	before, behind *slot
+	// older and younger are slots of the same trace.
+	older, younger *slot
 }
+
+// maxWaiting bounds the halves of one slot, so that a source which gives all its spans one id costs no more than others.
+// All that wait in a slot are of one side.
+const maxWaiting = 256
 
 // New makes a Pairer that waits for window nanoseconds and gives every call to emit.
 func New(window int64, emit func(span.Call)) *Pairer {
-	return &Pairer{window: window, emit: emit, slots: make(map[key]*slot)}
+	return &Pairer{window: window, emit: emit, slots: make(map[key]*slot), traces: make(map[id.Trace]*slot)}
 }
 
 // Waits says whether a half can have a twin at all: databases, caches and internal spans have none, and neither has
@@ -88,6 +96,12 @@ func (p *Pairer) Add(h *span.Half, now int64) {
 		p.emit(span.Join(nil, h, s.producer.App))
 		return
 	}
+	if len(s.waiting) == maxWaiting {
+		oldest := s.waiting[0]
+		s.waiting = slices.Delete(s.waiting, 0, 1)
+		p.held--
+		p.emit(single(oldest, ""))
+	}
 	p.wait(s, h)
 }
 
@@ -100,6 +114,10 @@ func (p *Pairer) open(k key, now int64) *slot {
 	}
 	s.key, s.deadline, s.waiting = k, now+p.window, s.room[:0]
 	p.slots[k] = s
+	if s.older = p.traces[k.trace]; s.older != nil {
+		s.older.younger = s
+	}
+	p.traces[k.trace] = s
 	if s.before = p.last; p.last != nil {
 		p.last.behind = s
 	} else {
@@ -132,6 +150,17 @@ func (p *Pairer) join(s *slot, h, twin *span.Half) {
 // settle ends a slot, which is then free for another key.
 func (p *Pairer) settle(s *slot) {
 	delete(p.slots, s.key)
+	switch {
+	case s.younger != nil:
+		s.younger.older = s.older
+	case s.older != nil:
+		p.traces[s.key.trace] = s.older
+	default:
+		delete(p.traces, s.key.trace)
+	}
+	if s.older != nil {
+		s.older.younger = s.younger
+	}
 	if s.before != nil {
 		s.before.behind = s.behind
 	} else {
@@ -153,11 +182,11 @@ const maxFree = 1 << 12
 
 // take gives the best waiting half of the other side and removes it from the slot.
 func (s *slot) take(h *span.Half) *span.Half {
+	if len(s.waiting) == 0 || s.waiting[0].Kind.CalleeSide() == h.Kind.CalleeSide() {
+		return nil
+	}
 	best, bestScore := -1, -1
 	for i, w := range s.waiting {
-		if w.Kind.CalleeSide() == h.Kind.CalleeSide() {
-			continue
-		}
 		client, server := h, w
 		if h.Kind.CalleeSide() {
 			client, server = w, h
@@ -165,9 +194,6 @@ func (s *slot) take(h *span.Half) *span.Half {
 		if score := Score(client, server); score > bestScore {
 			best, bestScore = i, score
 		}
-	}
-	if best < 0 {
-		return nil
 	}
 	twin := s.waiting[best]
 	s.waiting = slices.Delete(s.waiting, best, best+1)
@@ -234,12 +260,29 @@ func (p *Pairer) Waiting(yield func(span.Call) bool) {
 
 // WaitingOf is Waiting for one trace.
 func (p *Pairer) WaitingOf(t id.Trace, yield func(span.Call)) {
-	for k, s := range p.slots {
-		if k.trace != t {
-			continue
-		}
+	for s := p.traces[t]; s != nil; s = s.older {
 		for _, h := range s.waiting {
 			yield(single(h, ""))
 		}
 	}
+}
+
+// Withdraw takes back a half that waits for the caller's half client because its route could not tell whom it answers
+// (Shared), and that is the same as h, which came on a route that can. It gives nil where there is none.
+func (p *Pairer) Withdraw(h *span.Half, client id.Span) *span.Half {
+	s := p.slots[key{h.Trace, client}]
+	if s == nil {
+		return nil
+	}
+	i := slices.IndexFunc(s.waiting, func(w *span.Half) bool { return w.Shared && w.Same(h) })
+	if i < 0 {
+		return nil
+	}
+	found := s.waiting[i]
+	s.waiting = slices.Delete(s.waiting, i, i+1)
+	p.held--
+	if len(s.waiting) == 0 && s.producer == nil {
+		p.settle(s)
+	}
+	return found
 }

@@ -121,10 +121,17 @@ func FuzzEveryHalfOnce(f *testing.F) {
 				}
 				p.Add(h, int64(now))
 			}
+			byTrace := 0
+			for t := range byte(3) {
+				p.WaitingOf(id.Trace{t}, func(span.Call) { byTrace++ })
+			}
+			if byTrace != p.Held() {
+				t.Fatalf("%d halves held, %d found by trace", p.Held(), byTrace)
+			}
 		}
 		p.Flush()
-		if len(out) != in || p.Held() != 0 || len(p.slots) != 0 {
-			t.Fatalf("%d halves in, %d out, %d held, %d slots", in, len(out), p.Held(), len(p.slots))
+		if len(out) != in || p.Held() != 0 || len(p.slots) != 0 || len(p.traces) != 0 {
+			t.Fatalf("%d halves in, %d out, %d held, %d slots, %d traces", in, len(out), p.Held(), len(p.slots), len(p.traces))
 		}
 		for h, n := range out {
 			if n != 1 {
@@ -132,6 +139,50 @@ func FuzzEveryHalfOnce(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestOneIDForAll has a source that gives all its spans one id.
+func TestOneIDForAll(t *testing.T) {
+	var alone, joined int
+	p := New(10, func(c span.Call) {
+		if c.Client != nil && c.Server != nil {
+			joined++
+		} else {
+			alone++
+		}
+	})
+	for range maxWaiting + 5 {
+		p.Add(half(t, "client a 1"), 0)
+	}
+	if alone != 5 || p.Held() != maxWaiting {
+		t.Errorf("%d went on, %d wait, want 5 and %d", alone, p.Held(), maxWaiting)
+	}
+	for range maxWaiting + 1 {
+		p.Add(half(t, "server b 2 twin=1"), 0)
+	}
+	if joined != maxWaiting || p.Held() != 1 {
+		t.Errorf("%d joined, %d wait, want %d and 1", joined, p.Held(), maxWaiting)
+	}
+}
+
+func TestWithdraw(t *testing.T) {
+	p := New(10, func(span.Call) {})
+	first, other := half(t, "server b 5 twin=5"), half(t, "server b 5 twin=5 at=7000000+1")
+	first.Shared, first.Dotted, first.Route, first.Origin = true, "0.1.1", span.RouteZipkin, 1
+	other.Shared, other.Dotted, other.Route, other.Origin = true, "0.1.1", span.RouteZipkin, 2
+	p.Add(other, 0)
+	p.Add(first, 0)
+	again := *first
+	again.Route, again.Origin, again.Twin = span.RouteAgent, 3, 1
+	if got := p.Withdraw(&again, 9); got != nil {
+		t.Error("withdrew from another id")
+	}
+	if got := p.Withdraw(&again, 5); got != first || p.Held() != 1 {
+		t.Errorf("withdrew %+v, %d held", got, p.Held())
+	}
+	if got := p.Withdraw(&again, 5); got != nil {
+		t.Error("withdrew another half")
+	}
 }
 
 func BenchmarkPair(b *testing.B) {
