@@ -13,7 +13,7 @@ export GOFLAGS ?= -buildvcs=false
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: console ## build bin/twinspan with the console inside
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/twinspan ./cmd/twinspan
