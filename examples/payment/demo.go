@@ -143,7 +143,9 @@ func (d *demo) startTwinspan(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the console's address is not free; stop what uses it, or set another with -http: %w", err)
 	}
-	free.Close()
+	if err := free.Close(); err != nil {
+		return err
+	}
 	c, err := start(d.data, "twinspan", program, []string{"all", "-data", filepath.Join(d.data, "twinspan")}, []string{
 		"TWINSPAN_HTTP_ADDRESS=" + d.console,
 		"TWINSPAN_AGENT_PATHS=[" + jsonText(filepath.Join(d.data, "logs", "*")) + "]",
