@@ -54,8 +54,9 @@ type Scatter struct {
 }
 
 // Scatter gives all matching calls if they fit. If not, it gives as many from each piece of the time in which there were
-// calls, and besides them failed ones and the slowest, each up to a quarter of the points: all failed calls if they fit,
-// else some of each piece of time; and all calls that are slower than some bound. It takes Config.MaxScatterTime at most.
+// calls, and besides them failed ones and the slowest, each up to an eighth of the points, so that the picture keeps its
+// proportions: all failed calls if they fit, else some of each piece of time; and all calls that are slower than some
+// bound. It takes Config.MaxScatterTime at most.
 func (s *Service) Scatter(ctx context.Context, req ScatterRequest) (*Scatter, error) {
 	if req.Points == 0 {
 		req.Points = DefaultPoints
@@ -138,24 +139,24 @@ func (d *drawer) draw(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	quarter := max(d.points/4, 1)
+	eighth := max(d.points/8, 1)
 	failed := d.query
 	wanted := true
 	failed.Error = &wanted
 	if d.query.Error == nil {
-		if err := d.drawFailed(ctx, failed, active, quarter); err != nil {
+		if err := d.drawFailed(ctx, failed, active, eighth); err != nil {
 			return err
 		}
 	}
-	even := d.points - 2*quarter
+	even := d.points - 2*eighth
 	if d.query.Error != nil {
-		even = d.points - quarter
+		even = d.points - eighth
 	}
 	cuts := min(scatterCuts, max(even, 1))
 	if err := d.spread(ctx, d.query, active, cuts, max(even/cuts, 1)); err != nil {
 		return err
 	}
-	return d.drawSlow(ctx, quarter)
+	return d.drawSlow(ctx, eighth)
 }
 
 // add keeps calls that are not there yet, as long as there is room.

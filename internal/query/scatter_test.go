@@ -93,7 +93,7 @@ func TestScatterIsEvenAndHasTheFailedAndTheSlowest(t *testing.T) {
 			continue
 		}
 		// 3000 calls, 30 of them failed, are in each part that is no pause.
-		if perPart[i] < 70 || failed[i] != 30 {
+		if perPart[i] < 100 || failed[i] < 15 {
 			t.Errorf("part %d has %d points and %d failed ones", i, perPart[i], failed[i])
 		}
 	}

@@ -55,7 +55,7 @@ export function GraphView({ nodes, edges, chosen, found, marked, onChoose }: Pro
   // The canvas's shape as it was first: a panel that opens beside it must not shuffle the picture either.
   const aspect = useRef(0)
   if (!aspect.current && size.width > 0 && size.height > 0) aspect.current = size.width / size.height
-  const frame = useMemo(() => layOut(nodes, edges, measure, !isNarrow, aspect.current), [structure, isNarrow, fonts, aspect.current])
+  const frame = useMemo(() => layOut(nodes, edges, measure, !isNarrow, isNarrow ? 0 : aspect.current), [structure, isNarrow, fonts, aspect.current])
   const nodeById = useMemo(() => new Map(nodes.map((n) => [n.id, n])), [nodes])
   const edgeById = useMemo(() => new Map(edges.map((e) => [e.id, e])), [edges])
 

@@ -3,7 +3,7 @@ import { api } from '../api/client'
 import type { Topology, TopologyEdge, TopologyNode } from '../api/types'
 import { useQuery } from '../api/use-query'
 import { formatDuration, goDuration } from '../format/duration'
-import { formatCount, formatRate, formatShare } from '../format/number'
+import { formatCount, formatRate, formatShare, formatShort } from '../format/number'
 import { useText, type Key } from '../i18n'
 import { GraphView } from '../graph/view'
 import { href, update } from '../route'
@@ -186,6 +186,7 @@ function EdgeTable({ data, state, seconds, found }: { data: Topology; state: Top
     update({ sort: key === 'calls' && down ? null : `${down ? '-' : ''}${key}` }, true)
   }
   const most = edges.reduce((m, e) => Math.max(m, e.calls), 1)
+  const isNarrow = useMedia(narrow)
   return (
     <div class="table-scroll" tabIndex={0}>
       <table class="grid edges">
@@ -213,7 +214,7 @@ function EdgeTable({ data, state, seconds, found }: { data: Topology; state: Top
                 <td class="wide"><TypeLabel type={e.type} /></td>
                 <td class="r num" title={`${formatRate(e.calls, seconds)}/s`}>
                   <span class="meter" style={{ width: `calc((100% - 24px) * ${e.calls / most})` }} />
-                  {formatCount(e.calls)}
+                  {isNarrow ? formatShort(e.calls) : formatCount(e.calls)}
                 </td>
                 <td class={`r num wide${e.errors ? ' bad' : ' quiet'}`}>{formatCount(e.errors)}</td>
                 <td class={`r num${e.errors ? ' bad' : ' quiet'}`}>{formatShare(e.errors, e.calls)}</td>
