@@ -126,7 +126,7 @@ function answer(path: string, q: URLSearchParams): unknown {
         }
         return { name, calls, errors }
       })
-      return { stepSeconds: step / 1000, startUnixNano: `${first}000000`, apps } satisfies AppSeries
+      return { stepSeconds: step / 1000, startUnixNano: `${first}000000`, dataSeconds: (to - from) / 1000, apps } satisfies AppSeries
     }
     case '/apps': {
       const apps: App[] = []

@@ -1,6 +1,6 @@
 /**
  * Opens the console in headless Chromium: the search, a trace, the topology. With TWINSPAN_URL it looks at that server
- * and asks of its data only that some calls arrived within the last hour; otherwise it looks at the built console on the
+ * and asks of its data only that some calls arrived within the last quarter of an hour; otherwise it looks at the built console on the
  * mock. CHROMIUM names the browser where it isn't /usr/bin/chromium.
  */
 import { existsSync } from 'node:fs'

@@ -97,7 +97,7 @@ func (a *API) topology(ctx context.Context, _ *http.Request, in *input) (answer,
 		From        string       `json:"from"`
 		To          string       `json:"to"`
 		DataSeconds float64      `json:"dataSeconds"`
-	}{list(t.Nodes), list(t.Edges), formatTime(t.Range.From), formatTime(t.Range.To), float64(t.Data.To-t.Data.From) / 1e9}}, nil
+	}{list(t.Nodes), list(t.Edges), formatTime(t.Range.From), formatTime(t.Range.To), seconds(t.Data)}}, nil
 }
 
 type pointJSON struct {
@@ -140,9 +140,12 @@ func (a *API) appSeries(ctx context.Context, _ *http.Request, in *input) (answer
 	return value{struct {
 		StepSeconds   int64             `json:"stepSeconds"`
 		StartUnixNano int64             `json:"startUnixNano,string"`
+		DataSeconds   float64           `json:"dataSeconds"`
 		Apps          []query.AppCounts `json:"apps"`
-	}{s.StepSeconds, s.Start, list(s.Apps)}}, nil
+	}{s.StepSeconds, s.Start, seconds(s.Data), list(s.Apps)}}, nil
 }
+
+func seconds(r query.Range) float64 { return float64(r.To-r.From) / 1e9 }
 
 // Status is what /status tells of the server. Times are in nanoseconds of the Unix epoch.
 type Status struct {

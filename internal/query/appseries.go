@@ -23,6 +23,8 @@ type AppSeries struct {
 	// Start is that of the first step in nanoseconds of the Unix epoch; a step is StepSeconds long, whole minutes.
 	Start       int64
 	StepSeconds int64
+	// Data is as in Topology.
+	Data Range
 	// Apps have a number for each step, in the order of their names.
 	Apps []AppCounts
 }
@@ -34,6 +36,7 @@ func (s *Service) AppSeries(ctx context.Context, r Range) (*AppSeries, error) {
 		return nil, err
 	}
 	per := (to - from + mostSteps - 1) / mostSteps
+	first, last := to, from-1
 	from = floorDiv(from, per) * per
 	steps := (to - from + per - 1) / per
 	type counts struct{ calls, errors []uint64 }
@@ -41,6 +44,7 @@ func (s *Service) AppSeries(ctx context.Context, r Range) (*AppSeries, error) {
 	err = s.each(ctx, r, func(row *span.Rollup) {
 		k := receivedKey{row.Callee, row.Instance, row.Source == span.SourceStats}
 		at := floorDiv(row.Minute-from, per)
+		first, last = min(first, row.Minute), max(last, row.Minute)
 		if row.Type == span.TypeInternal || k.stats && row.Side != span.KindServer || at < 0 || at >= steps {
 			return
 		}
@@ -74,6 +78,9 @@ func (s *Service) AppSeries(ctx context.Context, r Range) (*AppSeries, error) {
 		}
 	}
 	out := &AppSeries{Start: from * minute, StepSeconds: per * 60}
+	if out.Data, err = s.data(ctx, r, first, last); err != nil {
+		return nil, err
+	}
 	for name, sum := range sums {
 		a := AppCounts{Name: name, Calls: make([]int64, steps), Errors: make([]int64, steps)}
 		for i := range sum.calls {

@@ -42,8 +42,8 @@ type Topology struct {
 	Edges []Edge
 	// Range is what was counted: whole minutes.
 	Range Range
-	// Data is the part of the range from the first to the last minute in which anything was received, the last minute only
-	// as far as it was asked for: what rates are to be divided by. Zero if nothing was.
+	// Data is the part of the range from the first to the last call: what counts are to be divided by to get rates. Zero if
+	// nothing was received.
 	Data Range
 }
 
@@ -104,8 +104,8 @@ func (s *Service) Topology(ctx context.Context, r Range, f TopologyFilter) (*Top
 		return nil, err
 	}
 	t := &Topology{Range: Range{from * minute, to * minute}}
-	if first <= last {
-		t.Data = Range{first * minute, min((last+1)*minute, r.To)}
+	if t.Data, err = s.data(ctx, r, first, last); err != nil {
+		return nil, err
 	}
 	names := make(map[string]bool)
 	for k, e := range edges {

@@ -135,6 +135,7 @@ export interface CallSample {
 export interface AppSeries {
   stepSeconds: number
   startUnixNano: string
+  dataSeconds: number
   apps: { name: string; calls: number[]; errors: number[] }[]
 }
 
@@ -184,7 +185,7 @@ export interface Topology {
   edges: TopologyEdge[]
   from?: string
   to?: string
-  /** From the first to the last minute with data: rates are counts divided by this. */
+  /** From the first to the last call: rates are counts divided by this. */
   dataSeconds: number
 }
 

@@ -41,22 +41,6 @@ function byApp(s: AppSeries | undefined): Map<string, Series> {
   )
 }
 
-/** From the first to the last step with calls: what rates are divided by, so that a young system shows its true rate. */
-function secondsWithData(s: AppSeries | undefined, bounds: { from: number; to: number }): number {
-  let first = Infinity
-  let last = -1
-  for (const a of s?.apps ?? []) {
-    a.calls.forEach((n, i) => {
-      if (n === 0) return
-      first = Math.min(first, i)
-      last = Math.max(last, i)
-    })
-  }
-  if (!s || last < 0) return 0
-  const start = msOf(s.startUnixNano)
-  return (Math.min(start + (last + 1) * s.stepSeconds * 1000, bounds.to) - (start + first * s.stepSeconds * 1000)) / 1000
-}
-
 /** Apps, stores and queues with their numbers; one opened shows its operations. */
 export function AppsPage({ params }: { params: URLSearchParams }) {
   const t = useText()
@@ -75,7 +59,7 @@ export function AppsPage({ params }: { params: URLSearchParams }) {
   const { data, error, busy, stale } = useQuery(`apps ${query.from} ${query.to}`, (s) => api.apps(query, s), { tick })
   const trends = useQuery(`apps/series ${query.from} ${query.to}`, (s) => api.appSeries(query, s), { tick })
   const bounds = useMemo(() => resolve(range, Date.now()), [range, trends.data])
-  const seconds = useMemo(() => secondsWithData(trends.data, bounds), [trends.data, bounds])
+  const seconds = trends.data?.dataSeconds ?? 0
   const seriesOf = useMemo(() => byApp(trends.data), [trends.data])
   const shown = useMemo(() => {
     const needle = find.trim().toLowerCase()
