@@ -32,6 +32,7 @@ export interface Row {
 export interface TraceModel {
   trace: Trace
   rows: Row[]
+  /** The rows by key, and by the span ids of their halves where no key is the same. */
   byKey: Map<string, Row>
   origin: bigint
   /** Nanoseconds from the first start to the last end. */
@@ -125,10 +126,18 @@ export function buildModel(trace: Trace): TraceModel {
       for (let k = before; k < rows.length; k++) seen.add(rows[k].call)
     }
   }
+  // A list shows a call by its server's span while its client's has not arrived: such a link leads to the call later too.
+  for (const r of rows) {
+    for (const h of [r.call.server, r.call.client]) if (h && !byKey.has(h.spanId)) byKey.set(h.spanId, r)
+  }
   for (let i = rows.length - 1; i >= 0; i--) {
     const r = rows[i]
     r.last = Math.max(r.last, i + 1)
     if (r.parent >= 0) rows[r.parent].last = Math.max(rows[r.parent].last, r.last)
+  }
+  // A link made while one half of a call was still on its way names the call by the other: both ids lead to it.
+  for (const r of rows) {
+    for (const half of [r.call.client, r.call.server]) if (half && !byKey.has(half.spanId)) byKey.set(half.spanId, r)
   }
   return { trace, rows, byKey, origin, extent: Math.max(extent, 1), maxDepth }
 }

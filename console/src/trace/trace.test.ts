@@ -47,6 +47,12 @@ describe('the tree', () => {
     expect(m.byKey.get('y.1')?.call.id).toBe(2)
   })
 
+  it('finds a call by the ids of both halves', () => {
+    const trace = traceOf('0 - 0 10 x')
+    trace.calls[0].server = { ...trace.calls[0].server!, spanId: 'other' }
+    expect(buildModel(trace).byKey.get('other')?.key).toBe('x')
+  })
+
   it('survives a chain of 20,000 calls', () => {
     const m = buildModel(traceOf('0 - 0 99', ...Array.from({ length: 19_999 }, (_, i) => `${i + 1} ${i} 1 5`)))
     expect(m.rows).toHaveLength(20_000)
