@@ -1,7 +1,7 @@
 /**
  * Opens the console in headless Chromium: the search, a trace, the topology. With TWINSPAN_URL it looks at that server
- * and asks of its data only that some calls arrived within the last quarter of an hour; otherwise it looks at the built console on the
- * mock. CHROMIUM names the browser where it isn't /usr/bin/chromium.
+ * and asks of its data only that some calls arrived within the last quarter of an hour; otherwise it looks at the built
+ * console on the mock. CHROMIUM names the browser where it isn't /usr/bin/chromium.
  */
 import { existsSync } from 'node:fs'
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
@@ -95,6 +95,29 @@ describe('the console', () => {
     expect(params().get('maxDuration')).toMatch(/^\d+(ns|us|ms|s)$/)
     await page.goBack()
     await page.waitForURL((u) => !u.search)
+  })
+
+  it('shows requests from outside until all calls are asked for', async () => {
+    let samples = 0
+    page.on('request', (r) => void (r.url().includes('/api/v1/calls/scatter?') && samples++))
+    await page.goto(base)
+    await page.locator('.result a').first().waitFor()
+    await page.getByText(/\d calls/).first().waitFor()
+    expect(samples).toBe(1)
+    const callers = () => page.locator('.result:not(.head) .r-route').allTextContents()
+    expect((await callers()).every((c) => c.startsWith('outside'))).toBe(true)
+    await page.getByRole('radio', { name: 'All calls' }).click()
+    await page.waitForURL(/scope=all/)
+    await page.locator('.result .r-gap').first().waitFor()
+    await page.waitForFunction(() => [...document.querySelectorAll('.result:not(.head) .r-route')].some((e) => !e.textContent?.startsWith('outside')))
+  })
+
+  it('shows the apps with their trends and operations', async () => {
+    await page.goto(`${base}/apps`)
+    await page.locator('.apps .spark').first().waitFor()
+    await page.locator('.app-open').first().click()
+    await page.locator('.apps tr.sub').first().waitFor()
+    expect(params().get('app')).toBeTruthy()
   })
 
   it('shows a trace as waterfall and as call graph, by keyboard too', async () => {

@@ -126,10 +126,6 @@ export function buildModel(trace: Trace): TraceModel {
       for (let k = before; k < rows.length; k++) seen.add(rows[k].call)
     }
   }
-  // A list shows a call by its server's span while its client's has not arrived: such a link leads to the call later too.
-  for (const r of rows) {
-    for (const h of [r.call.server, r.call.client]) if (h && !byKey.has(h.spanId)) byKey.set(h.spanId, r)
-  }
   for (let i = rows.length - 1; i >= 0; i--) {
     const r = rows[i]
     r.last = Math.max(r.last, i + 1)
