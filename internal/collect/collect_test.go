@@ -86,6 +86,18 @@ func (b *bench) send(rec wire.Record) {
 	}
 }
 
+// logOnly makes a record durable and leaves it to the next start.
+func (b *bench) logOnly(rec wire.Record) {
+	b.t.Helper()
+	if _, err := b.log.Append(context.Background(), wal.Record{Received: b.now, Data: b.enc.PackRecord(nil, &rec)}); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func request(hash uint64, h ...span.Half) wire.Record {
+	return wire.Record{RequestHash: hash, Batch: span.Batch{Halves: h}}
+}
+
 func (b *bench) halves(h ...span.Half) {
 	b.t.Helper()
 	b.send(wire.Record{Batch: span.Batch{Halves: h}})
@@ -267,9 +279,7 @@ func TestARequestThatIsTwiceInTheLogCountsOnce(t *testing.T) {
 		{Progress: []wire.Progress{{File: "h/f", To: 20}}, Batch: stats},
 		{RequestHash: 7, Batch: stats}, {RequestHash: 7, Batch: stats},
 	} {
-		if _, err := b.log.Append(context.Background(), wal.Record{Received: b.now, Data: b.enc.PackRecord(nil, &rec)}); err != nil {
-			t.Fatal(err)
-		}
+		b.logOnly(rec)
 	}
 	b.restart()
 	b.settled()
