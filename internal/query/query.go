@@ -67,11 +67,12 @@ type Service struct {
 	readers []store.Reader
 	config  Config
 	log     *slog.Logger
+	now     func() time.Time
 }
 
 // New makes a Service over the union of readers, given in the order in which calls move through them: open ranges
 // first, the disk last. They are read in this order, so that a range that moves meanwhile is seen twice rather than never.
 // Calls seen twice are recognised by their halves. Roll-ups have no identity: the readers together give each range's once.
 func New(readers []store.Reader, config Config, log *slog.Logger) *Service {
-	return &Service{readers: readers, config: config, log: log}
+	return &Service{readers: readers, config: config, log: log, now: time.Now}
 }

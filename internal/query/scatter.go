@@ -184,7 +184,7 @@ func (d *drawer) read(ctx context.Context, q store.Query, limit int) (calls []sp
 		if err != nil || !ok {
 			return calls, false, err
 		}
-		if d.externalCaller && c.Caller != "" && c.Caller != External || d.externalCallee && c.Callee != "" && c.Callee != External {
+		if !d.service.external(&c, d.externalCaller, d.externalCallee) {
 			if passed++; passed >= d.service.config.MaxScan {
 				return calls, true, nil
 			}

@@ -203,3 +203,27 @@ func TestAppSeries(t *testing.T) {
 		t.Error(steps, sum)
 	}
 }
+
+// The callee's half often arrives before the caller's: for a moment nothing tells the call from one from outside.
+func TestACallerThatIsOnItsWayIsNotOutside(t *testing.T) {
+	calls, err := querytest.Calls("server gw 1 at=0+100\nserver pay 3 parent=2 twin=2 at=10+5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range calls {
+		calls[i].Server.Received = querytest.Base + 1e9
+	}
+	service := New([]store.Reader{&querytest.Reader{Calls: calls}}, DefaultConfig(), slog.New(slog.DiscardHandler))
+	q := store.Query{Caller: External, From: querytest.Base, To: querytest.Base + 60e9}
+	for after, want := range map[time.Duration]int{2 * time.Second: 1, time.Minute: 2} {
+		service.now = func() time.Time { return time.Unix(0, querytest.Base).Add(after) }
+		page, err := service.Search(t.Context(), SearchRequest{Query: q})
+		if err != nil || len(page.Calls) != want {
+			t.Errorf("after %s: %v, %v; want %d", after, page, err, want)
+		}
+		points, err := service.Scatter(t.Context(), ScatterRequest{Query: q})
+		if err != nil || len(points.Calls) != want {
+			t.Errorf("after %s: %v, %v; want %d points", after, points, err, want)
+		}
+	}
+}

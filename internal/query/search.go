@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/internal/store"
@@ -112,8 +113,22 @@ type pager struct {
 
 // matches tests a call on all filters of the request.
 func (p *pager) matches(c *span.Call) bool {
-	return (!p.externalCaller || c.Caller == "" || c.Caller == External) &&
-		(!p.externalCallee || c.Callee == "" || c.Callee == External) && p.match.Match(c)
+	return p.service.external(c, p.externalCaller, p.externalCallee) && p.match.Match(c)
+}
+
+// patience is how long the caller's half of a call may be behind the callee's before the caller counts as not known.
+const patience = 10 * time.Second
+
+// external tests a call on its caller and its callee being not known, as far as that is asked for.
+func (s *Service) external(c *span.Call, caller, callee bool) bool {
+	switch {
+	case caller && c.Caller != "" && c.Caller != External, callee && c.Callee != "" && c.Callee != External:
+		return false
+	case !caller || c.Client != nil || c.Server == nil || c.Server.Parent == 0 && c.Server.Twin == 0:
+		return true
+	}
+	// It names a caller's span, which just may not have arrived.
+	return s.now().UnixNano()-c.Server.Received >= int64(patience)
 }
 
 func (p *pager) list(ctx context.Context, after store.Position) error {
