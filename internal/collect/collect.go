@@ -97,7 +97,7 @@ func (c *Collector) loadStates(ctx context.Context, rec *Recovered) error {
 	recent := time.Now().Add(-c.cfg.LateWindow).UnixNano()
 	var bad error
 	err := c.store.States(ctx, 0, func(id store.RangeID, _ int64, b []byte) bool {
-		s, err := decodeState(b)
+		s, err := decodeState(b, recent)
 		if err != nil {
 			bad = fmt.Errorf("read the state of range %v: %w", id, err)
 			return false
@@ -110,7 +110,7 @@ func (c *Collector) loadStates(ctx context.Context, rec *Recovered) error {
 				rec.Requests = append(rec.Requests, r)
 			}
 		}
-		if int(id.Partition) < len(c.parts) && s.cut >= recent {
+		if int(id.Partition) < len(c.parts) {
 			c.parts[id.Partition].late.restore(s.late, s.cut)
 		}
 		return true

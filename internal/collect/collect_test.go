@@ -362,9 +362,12 @@ func TestCountsAreExactWhileARangeMoves(t *testing.T) {
 func TestStateSurvives(t *testing.T) {
 	want := state{cut: 5, progress: []wire.Progress{{File: "f", To: 9}}, requests: []RequestHash{{1, 2, 3}}, late: []lateRow{
 		{hash: 7, gone: true, call: lateCall{key: &span.RollupKey{Minute: 3, Caller: "a", LoadTest: true}, duration: 4, failed: true, client: true, producer: true}}}}
-	got, err := decodeState(want.append(nil))
+	got, err := decodeState(want.append(nil), 5)
 	if err != nil || got.cut != 5 || fmt.Sprint(got.progress, got.requests) != fmt.Sprint(want.progress, want.requests) {
 		t.Fatalf("%+v %v", got, err)
+	}
+	if old, err := decodeState(want.append(nil), 6); err != nil || len(old.progress) != 1 || len(old.requests)+len(old.late) != 0 {
+		t.Errorf("of an old state: %+v %v", old, err)
 	}
 	if l := got.late[0]; l.hash != 7 || !l.gone || !l.call.equal(&want.late[0].call) {
 		t.Errorf("%+v", l)
@@ -374,5 +377,5 @@ func TestStateSurvives(t *testing.T) {
 func FuzzState(f *testing.F) {
 	s := state{cut: 5, late: []lateRow{{hash: 7, call: lateCall{key: new(span.RollupKey)}}}}
 	f.Add(s.append(nil))
-	f.Fuzz(func(_ *testing.T, b []byte) { _, _ = decodeState(b) })
+	f.Fuzz(func(_ *testing.T, b []byte) { _, _ = decodeState(b, 0) })
 }

@@ -76,3 +76,21 @@ func TestRowsAreBounded(t *testing.T) {
 		t.Errorf("%d rows, %d calls, %d overflowed", c.Len(), total, c.Overflowed)
 	}
 }
+
+// TestCorrectionsAboveTheBound takes a count back where it was counted, though the row is a new one and there are too many.
+func TestCorrectionsAboveTheBound(t *testing.T) {
+	first, second := NewCounter(1), NewCounter(1)
+	for _, c := range []*Counter{first, second} {
+		other := span.Join(client("x", "y", 1), nil, "")
+		c.Call(&other)
+	}
+	for _, counter := range []*Counter{first, NewCounter(10)} {
+		c, s := client("a", "?", 10), server("b", 8)
+		alone := span.Join(c, nil, "")
+		was := Counted{Key: counter.Call(&alone), Duration: 10}
+		second.Correct(was, WithServer(was, s))
+		if r := second.rows[was.Key]; r == nil || r.Calls != ^uint64(0) {
+			t.Errorf("counted by %+v, taken back %+v", was.Key, r)
+		}
+	}
+}

@@ -22,12 +22,13 @@ type Encoder struct {
 
 // NewEncoder makes an Encoder.
 func NewEncoder() *Encoder {
-	return &Encoder{index: make(map[string]uint32), resource: make(map[string]uint32)}
+	e := &Encoder{index: make(map[string]uint32), resource: make(map[string]uint32)}
+	e.reset()
+	return e
 }
 
 // AppendBatch appends halves and stat lines, and calls, as a Batch message.
 func (e *Encoder) AppendBatch(b []byte, batch *span.Batch, calls []span.Call) []byte {
-	e.reset()
 	for i := range batch.Halves {
 		e.half = e.appendHalf(e.half[:0], &batch.Halves[i])
 		e.body = span.AppendBytesField(e.body, 3, e.half)
@@ -46,10 +47,22 @@ func (e *Encoder) AppendBatch(b []byte, batch *span.Batch, calls []span.Call) []
 	for _, r := range e.resources {
 		b = span.AppendBytesField(b, 2, r)
 	}
-	return append(b, e.body...)
+	b = append(b, e.body...)
+	e.reset()
+	return b
 }
 
+// maxKept bounds the tables that are kept between batches: to clear one costs what its greatest batch had.
+const maxKept = 1 << 14
+
+// reset lets go of the batch, whose texts hold its whole request in memory.
 func (e *Encoder) reset() {
+	if len(e.index) > maxKept {
+		e.index, e.strings = make(map[string]uint32), nil
+	}
+	if len(e.resource) > maxKept {
+		e.resource, e.resources = make(map[string]uint32), nil
+	}
 	clear(e.index)
 	clear(e.resource)
 	clear(e.strings)

@@ -104,6 +104,21 @@ func TestPushAndAnswer(t *testing.T) {
 	}
 }
 
+// An encoder is kept for long: it must not hold the memory of the request that it wrote last.
+func TestEncoderHoldsOnToNothing(t *testing.T) {
+	e := NewEncoder()
+	batch, calls := randomBatch(3)
+	e.AppendBatch(nil, &batch, calls)
+	if len(e.strings) != 1 || len(e.index) != 1 || len(e.resources) != 1 || len(e.resource) != 1 {
+		t.Errorf("%d strings and %d resources are kept", len(e.strings), len(e.resources))
+	}
+	for _, s := range e.strings[:cap(e.strings)] {
+		if s != "" {
+			t.Errorf("holds %q", s)
+		}
+	}
+}
+
 // TestCodecIsTheSchema holds the hand-written codec against the published schema: what it writes has no field that the
 // compiled schema does not know, and what the schema's own encoder writes reads back the same.
 func TestCodecIsTheSchema(t *testing.T) {
