@@ -16,39 +16,11 @@ import (
 	"github.com/twinspan/twinspan/internal/span"
 )
 
-// Config bounds requests. Their size is bounded by the Writer's limit.
-type Config struct {
-	// MaxSpans is the greatest number of spans in one request.
-	MaxSpans int `yaml:"max_spans"`
-	// MaxSpanBytes is the greatest size of one span, or of one resource, in bytes. Larger spans are rejected alone, a
-	// larger resource refuses its request.
-	MaxSpanBytes int `yaml:"max_span_bytes"`
-	// RetryAfter is how long a sender is told to wait when the collector is busy; over HTTP it is rounded up to seconds.
-	RetryAfter time.Duration `yaml:"retry_after"`
-}
+// Config bounds requests. Spans that are too large are rejected alone; a resource that is refuses its request.
+type Config = ingest.Limits
 
-// DefaultConfig takes requests of up to 100,000 spans (senders have 512 in one by default), each of up to 1 MiB.
-func DefaultConfig() Config {
-	return Config{MaxSpans: 100_000, MaxSpanBytes: maxSpanBytes, RetryAfter: time.Second}
-}
-
-// maxSpanBytes is what one half may have so that some fit into a block of the store.
-const maxSpanBytes = 1 << 20
-
-// Validate reports every setting that cannot be used.
-func (c *Config) Validate() error {
-	var errs []error
-	if c.MaxSpans < 1 {
-		errs = append(errs, fmt.Errorf("max_spans is %d, want 1 or more", c.MaxSpans))
-	}
-	if c.MaxSpanBytes < 1<<10 || c.MaxSpanBytes > maxSpanBytes {
-		errs = append(errs, fmt.Errorf("max_span_bytes is %d, want %d to %d", c.MaxSpanBytes, 1<<10, maxSpanBytes))
-	}
-	if c.RetryAfter <= 0 || c.RetryAfter > time.Hour {
-		errs = append(errs, fmt.Errorf("retry_after is %v, want more than 0s and at most 1h", c.RetryAfter))
-	}
-	return errors.Join(errs...)
-}
+// DefaultConfig gives the limits of all receivers.
+func DefaultConfig() Config { return ingest.DefaultLimits() }
 
 // Server answers OTLP requests. It is safe for concurrent use and starts no goroutines.
 type Server struct {

@@ -1,0 +1,40 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Limits bound what a receiver of spans takes in one request. The request's size is bounded by the Writer's limit.
+type Limits struct {
+	// MaxSpans is the greatest number of spans in one request.
+	MaxSpans int `yaml:"max_spans"`
+	// MaxSpanBytes is the greatest size of one span, and of what spans share (an OTLP resource), in bytes.
+	MaxSpanBytes int `yaml:"max_span_bytes"`
+	// RetryAfter is how long a sender is told to wait when the collector is busy; over HTTP it is rounded up to seconds.
+	RetryAfter time.Duration `yaml:"retry_after"`
+}
+
+// maxSpanBytes is what one half may have so that some fit into a block of the store.
+const maxSpanBytes = 1 << 20
+
+// DefaultLimits take requests of up to 100,000 spans (OpenTelemetry's senders have 512 in one), each of up to 1 MiB.
+func DefaultLimits() Limits {
+	return Limits{MaxSpans: 100_000, MaxSpanBytes: maxSpanBytes, RetryAfter: time.Second}
+}
+
+// Validate reports every setting that cannot be used.
+func (l *Limits) Validate() error {
+	var errs []error
+	if l.MaxSpans < 1 {
+		errs = append(errs, fmt.Errorf("max_spans is %d, want 1 or more", l.MaxSpans))
+	}
+	if l.MaxSpanBytes < 1<<10 || l.MaxSpanBytes > maxSpanBytes {
+		errs = append(errs, fmt.Errorf("max_span_bytes is %d, want %d to %d", l.MaxSpanBytes, 1<<10, maxSpanBytes))
+	}
+	if l.RetryAfter <= 0 || l.RetryAfter > time.Hour {
+		errs = append(errs, fmt.Errorf("retry_after is %v, want more than 0s and at most 1h", l.RetryAfter))
+	}
+	return errors.Join(errs...)
+}
