@@ -63,6 +63,8 @@ type partition struct {
 	written chan *openRange
 	// done is the offset up to which the store has everything.
 	done atomic.Int64
+	// failing says that the store did not take the closing range, heldUp that the partition waits for it to do so.
+	failing, heldUp atomic.Bool
 
 	// mu guards what follows: the partition's goroutine writes, readers take it shared.
 	mu      sync.RWMutex
@@ -333,6 +335,8 @@ func (p *partition) cut() bool {
 
 // settle waits until no range is being written.
 func (p *partition) settle() bool {
+	p.heldUp.Store(true)
+	defer p.heldUp.Store(false)
 	for p.closing != nil {
 		select {
 		case r := <-p.written:
@@ -364,6 +368,7 @@ func (p *partition) write() {
 		for {
 			begin := time.Now()
 			err := p.c.store.WriteRange(p.c.writing, finished)
+			p.failing.Store(err != nil)
 			if err == nil {
 				p.c.metrics.RangeSeconds.Observe(time.Since(begin).Seconds())
 				p.c.metrics.Stored.Add(float64(len(r.calls)))

@@ -13,17 +13,22 @@ import (
 
 var _ store.Reader = (*Collector)(nil)
 
-// catchUpTime bounds how long a reader waits for what was handed over before. A partition that is behind for longer, because
-// the store takes nothing, is read as it is.
+// catchUpTime bounds how long a reader waits for what was handed over before. A partition that is behind for longer is read
+// as it is.
 const catchUpTime = time.Second
 
 // catchUp waits until the partitions have taken what was handed to them before, so that a request that was acknowledged
-// is found by whoever asks next.
+// is found by whoever asks next. It does not wait for one that the store holds up with errors.
 func (c *Collector) catchUp(ctx context.Context, parts ...*partition) {
 	left, done := new(atomic.Int32), make(chan struct{})
 	left.Store(int32(len(parts)))
+	passed := item{left: left, taken: func() { close(done) }}
 	for _, p := range parts {
-		p.in.put(item{left: left, taken: func() { close(done) }})
+		if !p.failing.Load() || !p.heldUp.Load() {
+			p.in.put(passed)
+		} else if left.Add(-1) == 0 {
+			return
+		}
 	}
 	timeout := time.NewTimer(catchUpTime)
 	defer timeout.Stop()
