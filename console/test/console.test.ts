@@ -83,7 +83,7 @@ describe('the console', () => {
 
   it('narrows time and duration by a drag over the scatter', async () => {
     await page.goto(base)
-    await page.getByText(/\d calls/).first().waitFor()
+    await page.getByText(/\d[kMG]? calls/).first().waitFor()
     const box = (await page.locator('.scatter canvas').boundingBox())!
     await page.mouse.move(box.x + box.width * 0.3, box.y + 30)
     await page.mouse.down()
@@ -102,7 +102,7 @@ describe('the console', () => {
     page.on('request', (r) => void (r.url().includes('/api/v1/calls/scatter?') && samples++))
     await page.goto(base)
     await page.locator('.result a').first().waitFor()
-    await page.getByText(/\d calls/).first().waitFor()
+    await page.getByText(/\d[kMG]? calls/).first().waitFor()
     expect(samples).toBe(1)
     const callers = () => page.locator('.result:not(.head) .r-route').allTextContents()
     expect((await callers()).every((c) => c.startsWith('outside'))).toBe(true)
