@@ -140,9 +140,11 @@ func (t *statTable) take() map[statKey]*statValue {
 		shard := &t.shards[i]
 		shard.mu.Lock()
 		keys := shard.keys
-		if len(keys) > 0 {
-			shard.keys = make(map[statKey]*statValue, len(keys))
+		if len(keys) == 0 {
+			shard.mu.Unlock() // it stays in use
+			continue
 		}
+		shard.keys = make(map[statKey]*statValue, len(keys))
 		shard.mu.Unlock()
 		for key, v := range keys {
 			if merged[key] == nil && len(merged) >= t.maxKeys {

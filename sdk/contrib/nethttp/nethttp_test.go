@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	twinspan "github.com/twinspan/twinspan/sdk"
@@ -20,6 +21,8 @@ import (
 type peer struct {
 	tracer *twinspan.Tracer
 	dir    string
+	// serving are the requests in work: a server does not wait for hijacked connections when it closes.
+	serving sync.WaitGroup
 }
 
 func newPeer(t testing.TB, app string) *peer {
@@ -35,12 +38,13 @@ func newPeer(t testing.TB, app string) *peer {
 			t.Error(err)
 		}
 	})
-	return &peer{tracer, c.LogDir}
+	return &peer{tracer: tracer, dir: c.LogDir}
 }
 
 // lines gives the digest lines of a component, when everything has been written.
 func (p *peer) lines(t *testing.T, component string) []map[string]any {
 	t.Helper()
+	p.serving.Wait()
 	p.tracer.Flush()
 	data, err := os.ReadFile(filepath.Join(p.dir, component+"-digest.log"))
 	if os.IsNotExist(err) {
@@ -73,7 +77,12 @@ func check(t *testing.T, name string, line map[string]any, want map[string]any) 
 // start starts a traced server whose server spans are in the log when the client has its answer.
 func (p *peer) start(t *testing.T, h http.Handler, list ...Option) *httptest.Server {
 	t.Helper()
-	s := httptest.NewServer(NewHandler(p.tracer, h, list...))
+	traced := NewHandler(p.tracer, h, list...)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.serving.Add(1)
+		defer p.serving.Done()
+		traced.ServeHTTP(w, r)
+	}))
 	t.Cleanup(s.Close)
 	return s
 }

@@ -1,0 +1,40 @@
+package twinspan
+
+import (
+	"sync"
+	"testing"
+)
+
+// Every span is counted exactly once, also while the counts are taken away.
+func TestStatsAreExactWhileTheyAreTaken(t *testing.T) {
+	tracer := newTracer(t, nil)
+	table := newStatTable(100)
+	const workers, each = 4, 2000
+	var working sync.WaitGroup
+	for range workers {
+		working.Go(func() {
+			for range each {
+				table.add(tracer, &Span{component: Biz, kind: Internal, operation: "charge"})
+			}
+		})
+	}
+	ended := make(chan struct{})
+	go func() { working.Wait(); close(ended) }()
+	total := uint64(0)
+	take := func() {
+		for _, v := range table.take() {
+			total += v.count
+		}
+	}
+	for more := true; more; {
+		select {
+		case <-ended:
+			more = false
+		default:
+		}
+		take()
+	}
+	if total != workers*each {
+		t.Errorf("%d spans counted, want %d", total, workers*each)
+	}
+}
