@@ -102,9 +102,7 @@ func (c *Collector) loadStates(ctx context.Context, rec *Recovered) error {
 			bad = fmt.Errorf("read the state of range %v: %w", id, err)
 			return false
 		}
-		for _, p := range s.progress {
-			rec.Progress[p.File] = max(rec.Progress[p.File], p.To)
-		}
+		mergeProgress(rec.Progress, s.progress)
 		for _, r := range s.requests {
 			if r.At >= recent {
 				rec.Requests = append(rec.Requests, r)
@@ -140,9 +138,7 @@ func (c *Collector) replay(ctx context.Context, from int64, rec *Recovered) erro
 		for i := range r.Batch.Halves {
 			r.Batch.Halves[i].Received = e.Received
 		}
-		for _, p := range r.Progress {
-			rec.Progress[p.File] = max(rec.Progress[p.File], p.To)
-		}
+		mergeProgress(rec.Progress, r.Progress)
 		if r.RequestHash != 0 {
 			rec.Requests = append(rec.Requests, RequestHash{r.RequestHash, e.Received, e.Offset})
 		}

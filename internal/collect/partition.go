@@ -205,10 +205,10 @@ func (p *partition) half(h *span.Half) {
 		p.c.metrics.Duplicates.WithLabelValues("route").Inc()
 		first := p.unsure(h)
 		if first == nil {
-			p.open.add(alone(h, ""))
+			p.open.add(span.Alone(h, ""))
 			return
 		}
-		p.open.add(alone(first, "")) // and h takes its place
+		p.open.add(span.Alone(first, "")) // and h takes its place
 	}
 	if pair.Waits(h) {
 		if was := p.late.claim(h, p.now, p.open); was != nil {
@@ -237,7 +237,7 @@ func (p *partition) unsure(h *span.Half) *span.Half {
 func (p *partition) correct(h *span.Half, was *lateCall) {
 	p.c.metrics.Late.Inc()
 	if h.Kind.CallerSide() {
-		call := alone(h, "")
+		call := span.Alone(h, "")
 		call.Callee = was.key.Callee // so that a search for both sides finds it
 		p.open.add(call)
 		is := rollup.WithClient(was.counted(), h)
@@ -247,7 +247,7 @@ func (p *partition) correct(h *span.Half, was *lateCall) {
 		}
 		return
 	}
-	call := alone(h, was.key.Caller)
+	call := span.Alone(h, was.key.Caller)
 	p.open.add(call)
 	if was.joined { // a further delivery of a message
 		p.open.count.Call(&call)
@@ -267,14 +267,6 @@ func (p *partition) deliver(h *span.Half, first rollup.Counted) {
 	p.late.note(lateHash(h), lateCall{
 		key: p.late.share(first.Key), duration: first.Duration, failed: first.Failed, client: true, producer: true, joined: true,
 	}, p.now, p.open)
-}
-
-// alone makes the call of a half that has no other beside it.
-func alone(h *span.Half, peer string) span.Call {
-	if h.Kind.CalleeSide() {
-		return span.Join(nil, h, peer)
-	}
-	return span.Join(h, nil, "")
 }
 
 // emit takes a call from the pairer.

@@ -78,7 +78,7 @@ func keyOf(h *span.Half) key {
 // step back from call to call.
 func (p *Pairer) Add(h *span.Half, now int64) {
 	if !Waits(h) {
-		p.emit(single(h, ""))
+		p.emit(span.Alone(h, ""))
 		return
 	}
 	k := keyOf(h)
@@ -100,7 +100,7 @@ func (p *Pairer) Add(h *span.Half, now int64) {
 		oldest := s.waiting[0]
 		s.waiting = slices.Delete(s.waiting, 0, 1)
 		p.held--
-		p.emit(single(oldest, ""))
+		p.emit(span.Alone(oldest, ""))
 	}
 	p.wait(s, h)
 }
@@ -215,14 +215,6 @@ func Score(client, server *span.Half) int {
 	return score
 }
 
-// single makes the call of a half that stays alone.
-func single(h *span.Half, peer string) span.Call {
-	if h.Kind.CalleeSide() {
-		return span.Join(nil, h, peer)
-	}
-	return span.Join(h, nil, "")
-}
-
 // Expire lets go what has waited for its window.
 func (p *Pairer) Expire(now int64) { p.release(now) }
 
@@ -238,7 +230,7 @@ func (p *Pairer) release(now int64) {
 		}
 		p.held -= len(s.waiting)
 		for _, h := range s.waiting {
-			p.emit(single(h, peer))
+			p.emit(span.Alone(h, peer))
 		}
 		p.settle(s)
 	}
@@ -251,7 +243,7 @@ func (p *Pairer) Held() int { return p.held }
 func (p *Pairer) Waiting(yield func(span.Call) bool) {
 	for _, s := range p.slots {
 		for _, h := range s.waiting {
-			if !yield(single(h, "")) {
+			if !yield(span.Alone(h, "")) {
 				return
 			}
 		}
@@ -262,7 +254,7 @@ func (p *Pairer) Waiting(yield func(span.Call) bool) {
 func (p *Pairer) WaitingOf(t id.Trace, yield func(span.Call)) {
 	for s := p.traces[t]; s != nil; s = s.older {
 		for _, h := range s.waiting {
-			yield(single(h, ""))
+			yield(span.Alone(h, ""))
 		}
 	}
 }

@@ -37,13 +37,13 @@ func (s *Service) AppSeries(ctx context.Context, r Range) (*AppSeries, error) {
 	}
 	per := (to - from + mostSteps - 1) / mostSteps
 	first, last := to, from-1
-	from = floorDiv(from, per) * per
+	from = span.FloorDiv(from, per) * per
 	steps := (to - from + per - 1) / per
 	type counts struct{ calls, errors []uint64 }
 	whole, parts := make(received), make(map[receivedKey]*counts)
 	err = s.each(ctx, r, func(row *span.Rollup) {
 		k := receivedKey{row.Callee, row.Instance, row.Source == span.SourceStats}
-		at := floorDiv(row.Minute-from, per)
+		at := span.FloorDiv(row.Minute-from, per)
 		first, last = min(first, row.Minute), max(last, row.Minute)
 		if row.Type == span.TypeInternal || k.stats && row.Side != span.KindServer || at < 0 || at >= steps {
 			return

@@ -31,15 +31,7 @@ func (s *Service) minutes(r Range) (from, to int64, err error) {
 	if length := time.Duration(satSub(r.To, r.From)); length > s.config.MaxRange {
 		return 0, 0, fmt.Errorf("%w: the time range of %s is too long: use at most %s", ErrBad, length, s.config.MaxRange)
 	}
-	return floorDiv(r.From, minute), floorDiv(r.To-1, minute) + 1, nil
-}
-
-func floorDiv(v, unit int64) int64 {
-	q := v / unit
-	if v%unit < 0 {
-		q--
-	}
-	return q
+	return span.FloorDiv(r.From, minute), span.FloorDiv(r.To-1, minute) + 1, nil
 }
 
 // total adds up roll-ups.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/internal/store"
 )
 
@@ -23,7 +24,7 @@ func (s *Service) data(ctx context.Context, r Range, first, last int64) (Range, 
 	}
 	d := Range{first * minute, min((last+1)*minute, r.To)}
 	// Of the first minute of the range all calls are counted. In a later one there may have been none at its begin.
-	if first > floorDiv(r.From, minute) {
+	if first > span.FloorDiv(r.From, minute) {
 		for none, some := d.From, min(d.From+minute, d.To); some-none > dataStep; {
 			middle := none + (some-none)/2
 			_, ok, err := s.newest(ctx, Range{d.From, middle})

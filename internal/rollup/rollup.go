@@ -30,21 +30,13 @@ const minute = int64(60e9)
 // KeyOf gives the key that a call is counted by: it counts once, at its lead half's start.
 func KeyOf(c *span.Call) span.RollupKey {
 	k := span.RollupKey{
-		Minute: floor(c.Start(), minute), Type: c.Type, LoadTest: c.LoadTest(),
+		Minute: span.FloorDiv(c.Start(), minute), Type: c.Type, LoadTest: c.LoadTest(),
 		Caller: c.Caller, Callee: c.Callee, Operation: c.Operation(),
 	}
 	if c.Server != nil {
 		k.Instance = c.Server.Instance
 	}
 	return k
-}
-
-func floor(v, unit int64) int64 {
-	q := v / unit
-	if v%unit < 0 {
-		q--
-	}
-	return q
 }
 
 // Call counts a call once and gives the key that it is counted by: beyond the bound of rows that is not KeyOf's.
@@ -88,7 +80,7 @@ func (c *Counter) Correct(was, is Counted) {
 // WithClient gives what a call that was counted by its server half is counted as once its client half is known, too.
 func WithClient(was Counted, client *span.Half) Counted {
 	is := was
-	is.Key.Caller, is.Key.Minute, is.Duration = client.App, floor(client.Start, minute), client.Duration
+	is.Key.Caller, is.Key.Minute, is.Duration = client.App, span.FloorDiv(client.Start, minute), client.Duration
 	if client.Type != span.TypeInternal {
 		is.Key.Type = client.Type
 	}
@@ -120,7 +112,7 @@ func (c Counted) with(h *span.Half) Counted {
 // Stat counts a stat line.
 func (c *Counter) Stat(s *span.Stat) {
 	k := span.RollupKey{
-		Minute: floor(s.Begin, minute), Source: span.SourceStats, Type: s.Type, LoadTest: s.LoadTest,
+		Minute: span.FloorDiv(s.Begin, minute), Source: span.SourceStats, Type: s.Type, LoadTest: s.LoadTest,
 		Operation: s.Operation, Instance: s.Instance,
 	}
 	if s.Kind.CallerSide() {

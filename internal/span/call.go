@@ -118,3 +118,11 @@ func Join(client, server *Half, peer string) Call {
 	}
 	return c
 }
+
+// Alone makes the call of a half that has no other beside it; peer is as in Join, and counts for a callee's half only.
+func Alone(h *Half, peer string) Call {
+	if h.Kind.CalleeSide() {
+		return Join(nil, h, peer)
+	}
+	return Join(h, nil, "")
+}

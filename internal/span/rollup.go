@@ -39,3 +39,12 @@ type Rollup struct {
 	// Latency.Sum.
 	Latency histogram.H
 }
+
+// FloorDiv divides by a positive unit and rounds down, also below 0: minutes and days before 1970 need it.
+func FloorDiv(v, unit int64) int64 {
+	q := v / unit
+	if v%unit < 0 {
+		q--
+	}
+	return q
+}

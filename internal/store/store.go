@@ -86,11 +86,7 @@ type Day int32
 // DayOf gives the day of a time in nanoseconds of the Unix epoch.
 func DayOf(ns int64) Day {
 	const day = int64(24 * time.Hour)
-	d := ns / day
-	if ns%day < 0 {
-		d--
-	}
-	return Day(d)
+	return Day(span.FloorDiv(ns, day))
 }
 
 // Begin is the first moment of the day.

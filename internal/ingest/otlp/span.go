@@ -8,6 +8,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"github.com/twinspan/twinspan/internal/ingest"
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/sdk/id"
 )
@@ -63,7 +64,7 @@ func (d *decoder) span(m []byte) {
 	}
 	// The id tells spans apart already; 24 bits of the content tell apart those that repeat an id. So close to the id, the
 	// store keeps it in three bytes.
-	h.Origin = uint64(h.Span) + mix(origin, d.appHash)&0xffffff
+	h.Origin = uint64(h.Span) + ingest.MixHash(origin, d.appHash)&0xffffff
 	h.Payload = d.payload(m, f.name)
 	// The name is viewed where it was: payload moves nothing over it.
 	h.Operation = text(m[f.name.from:f.name.to])
@@ -256,9 +257,3 @@ func (d *decoder) refused() (n int) {
 
 // text views bytes of the request as a string: once read they are not changed.
 func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
-
-// mix joins two hashes, so that equal spans of two services differ.
-func mix(a, b uint64) uint64 {
-	const odd = 0x9e3779b97f4a7c15
-	return (a ^ b*odd) * odd
-}

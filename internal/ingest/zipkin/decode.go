@@ -81,7 +81,7 @@ func (d *decoder) span(raw []byte) error {
 		h.Payload = h.Payload.AppendStatusMessage(text)
 	}
 	d.describer.Describe(&h)
-	h.Origin = mix(xxhash.Sum64(raw), xxhash.Sum64String(h.App))
+	h.Origin = ingest.MixHash(xxhash.Sum64(raw), xxhash.Sum64String(h.App))
 	d.halves = append(d.halves, h)
 	return nil
 }
@@ -162,10 +162,4 @@ func first(a, b string) string {
 		return a
 	}
 	return b
-}
-
-// mix joins two hashes, so that equal spans of two services differ.
-func mix(a, b uint64) uint64 {
-	const odd = 0x9e3779b97f4a7c15
-	return (a ^ b*odd) * odd
 }
