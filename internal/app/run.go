@@ -36,6 +36,9 @@ type process struct {
 	// api is set once there is one; until then requests are answered with 503.
 	api atomic.Pointer[http.Handler]
 
+	// pipelines has the data of each tenant, in the roles that have data.
+	pipelines map[string]*pipeline
+
 	// bound has the address that each setting's listener got: it differs from the setting where that leaves the port open.
 	bound map[string]string
 

@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"github.com/twinspan/twinspan/internal/bus/wal"
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/internal/wire"
@@ -25,6 +23,8 @@ type Config struct {
 	MaxWait          time.Duration `yaml:"max_wait"`
 	// ResendWindow is how long a request is remembered, so that it is not taken twice when it is sent again.
 	ResendWindow time.Duration `yaml:"resend_window"`
+	// Room is the memory of max_in_flight_bytes, where several Writers share it; nil gives a Writer its own.
+	Room *Room `yaml:"-"`
 }
 
 // DefaultConfig gives the limits for one machine.
@@ -58,7 +58,7 @@ type Writer struct {
 	hand     Hand
 	metrics  *Metrics
 	recent   *Recent
-	inFlight *semaphore.Weighted
+	room     *Room
 	halves   atomic.Int64
 	encoders sync.Pool
 	now      func() time.Time
@@ -72,8 +72,10 @@ type encoder struct {
 
 // NewWriter makes a Writer. recent holds the requests of before a restart that are still remembered.
 func NewWriter(cfg Config, log *wal.Log, recent *Recent, hand Hand, m *Metrics) *Writer {
-	w := &Writer{cfg: cfg, log: log, hand: hand, metrics: m, recent: recent, now: time.Now,
-		inFlight: semaphore.NewWeighted(cfg.MaxInFlightBytes)}
+	w := &Writer{cfg: cfg, log: log, hand: hand, metrics: m, recent: recent, now: time.Now, room: cfg.Room}
+	if w.room == nil {
+		w.room = NewRoom(cfg.MaxInFlightBytes)
+	}
 	w.encoders.New = func() any { return &encoder{wire: wire.NewEncoder()} }
 	return w
 }
@@ -94,13 +96,13 @@ func (w *Writer) Write(ctx context.Context, req Request) error {
 	if len(req.Batch.Halves) == 0 && len(req.Batch.Stats) == 0 && len(req.Progress) == 0 {
 		return nil
 	}
-	size := min(sizeOf(&req.Batch), w.cfg.MaxInFlightBytes)
+	size := min(sizeOf(&req.Batch), w.room.size)
 	if err := w.admit(ctx, size); err != nil {
 		return w.refuse(&req, err)
 	}
-	again, err := w.append(ctx, &req, func() { w.inFlight.Release(size) })
+	again, err := w.append(ctx, &req, func() { w.room.free.Release(size) })
 	if err != nil {
-		w.inFlight.Release(size)
+		w.room.free.Release(size)
 		return w.refuse(&req, err)
 	}
 	if again {
@@ -129,12 +131,12 @@ var errNoRoom = fmt.Errorf("%w: what was taken before is not paired yet", ErrLat
 
 // admit waits for room.
 func (w *Writer) admit(ctx context.Context, size int64) error {
-	if w.inFlight.TryAcquire(size) {
+	if w.room.free.TryAcquire(size) {
 		return nil
 	}
 	patient, cancel := context.WithTimeout(ctx, w.cfg.MaxWait)
 	defer cancel()
-	if err := w.inFlight.Acquire(patient, size); err == nil {
+	if err := w.room.free.Acquire(patient, size); err == nil {
 		return nil
 	}
 	if err := ctx.Err(); err != nil {

@@ -229,7 +229,7 @@ func TestWhatTheLogRefuses(t *testing.T) {
 	for _, taken := range h.taken {
 		taken()
 	}
-	if !w.inFlight.TryAcquire(w.cfg.MaxInFlightBytes) {
+	if !w.room.free.TryAcquire(w.room.size) {
 		t.Error("a refused request still takes room")
 	}
 }

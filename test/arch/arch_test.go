@@ -41,12 +41,13 @@ var arrows = []struct {
 	{"internal/wire", nil},
 	{"internal/digestlog", nil},
 	{"internal/span", nil},
+	{"internal/tenant", nil},
 	{"console", nil},
 	{"docs/api", nil},
 }
 
 // everyone may import these.
-var everyone = []string{"internal/span", "sdk/id", "sdk/histogram"}
+var everyone = []string{"internal/span", "internal/tenant", "sdk/id", "sdk/histogram"}
 
 type listed struct {
 	ImportPath string

@@ -60,7 +60,7 @@ func (c *Config) Validate() error {
 // Server takes agents' requests. It is safe for concurrent use.
 type Server struct {
 	cfg     Config
-	writer  *ingest.Writer
+	writer  ingest.Sink
 	log     *slog.Logger
 	metrics *Metrics
 	bodies  *ingest.Bodies
@@ -81,7 +81,7 @@ type turn struct {
 
 // New makes a Server. progress says for each file, named agent + "/" + file as in ingest.Request.Progress, up to where it
 // is durable; the map is the Server's from then on. cfg has to be valid.
-func New(cfg Config, w *ingest.Writer, progress map[string]int64, log *slog.Logger) *Server {
+func New(cfg Config, w ingest.Sink, progress map[string]int64, log *slog.Logger) *Server {
 	if progress == nil {
 		progress = make(map[string]int64)
 	}

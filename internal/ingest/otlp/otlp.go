@@ -34,7 +34,7 @@ type Server struct {
 }
 
 // New makes a Server that gives what it reads to w.
-func New(cfg Config, w *ingest.Writer, m *ingest.ReceiverMetrics, log *slog.Logger) *Server {
+func New(cfg Config, w ingest.Sink, m *ingest.ReceiverMetrics, log *slog.Logger) *Server {
 	return newServer(cfg, w.Limit(), w.Write, m, log)
 }
 

@@ -16,7 +16,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/twinspan/twinspan/internal/store"
@@ -35,6 +34,8 @@ type Config struct {
 	// ReserveBytes of the disk are left free: a write that would use them finds the disk full. The databases' own
 	// bookkeeping needs some room always.
 	ReserveBytes int64 `yaml:"reserve_bytes"`
+	// Cache is the cache, where several stores share one; nil gives a store its own, of MemoryBytes.
+	Cache *Cache `yaml:"-"`
 	// FS is the file system, for tests; nil is the machine's.
 	FS vfs.FS `yaml:"-"`
 }
@@ -74,8 +75,9 @@ type KV struct {
 	fs    vfs.FS
 	log   *slog.Logger
 	lock  interface{ Close() error }
-	cache *pebble.Cache
-	files *pebble.FileCache
+	cache *Cache
+	// ownCache says that the cache is closed with the store.
+	ownCache bool
 
 	mu      sync.Mutex
 	volumes []*volume // newest first
@@ -117,8 +119,10 @@ func (k *KV) open() error {
 	if err := k.fs.MkdirAll(k.path(incoming), 0o750); err != nil {
 		return err
 	}
-	k.cache = pebble.NewCache(k.cfg.MemoryBytes)
-	k.files = pebble.NewFileCache(4, 1024)
+	if k.cache = k.cfg.Cache; k.cache == nil {
+		k.cache = NewCache(k.cfg.MemoryBytes)
+		k.ownCache = true
+	}
 	names, err := k.fs.List(k.cfg.Dir)
 	if err != nil {
 		return err
@@ -259,9 +263,8 @@ func (k *KV) Close() error {
 	for _, v := range k.volumes {
 		errs = append(errs, v.close())
 	}
-	if k.files != nil {
-		k.files.Unref()
-		k.cache.Unref()
+	if k.ownCache {
+		k.cache.Close()
 	}
 	if k.lock != nil {
 		errs = append(errs, k.fs.Remove(k.path(ownerName)), k.lock.Close())

@@ -79,8 +79,8 @@ func comparer() *pebble.Comparer {
 func (k *KV) options() *pebble.Options {
 	o := &pebble.Options{
 		FS:                 k.fs,
-		Cache:              k.cache,
-		FileCache:          k.files,
+		Cache:              k.cache.blocks,
+		FileCache:          k.cache.files,
 		Comparer:           comparer(),
 		FormatMajorVersion: pebble.FormatTableFormatV6,
 		Logger:             logger{k.log},

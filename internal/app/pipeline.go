@@ -1,0 +1,197 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/twinspan/twinspan/internal/api"
+	"github.com/twinspan/twinspan/internal/api/jaeger"
+	"github.com/twinspan/twinspan/internal/bus/wal"
+	"github.com/twinspan/twinspan/internal/collect"
+	"github.com/twinspan/twinspan/internal/config"
+	"github.com/twinspan/twinspan/internal/ingest"
+	"github.com/twinspan/twinspan/internal/query"
+	"github.com/twinspan/twinspan/internal/store"
+	"github.com/twinspan/twinspan/internal/store/pebble"
+	"github.com/twinspan/twinspan/internal/tenant"
+)
+
+// pipeline is all that one tenant has of a collector: log, pairing, store, and the questions to them. Pipelines share
+// memory and listeners, but no data.
+type pipeline struct {
+	tenant   string
+	dir      string
+	cfg      config.Config
+	log      *slog.Logger
+	registry prometheus.Registerer
+
+	store     *store.Store
+	wal       *wal.Log
+	collect   *collect.Collector
+	recovered *collect.Recovered
+	writer    *ingest.Writer
+	query     *query.Service
+	closers   []func()
+}
+
+// tenantDir is where a tenant's data is: that of the default tenant is the data directory itself.
+func tenantDir(data, name string) string {
+	if name == tenant.Default {
+		return data
+	}
+	return filepath.Join(data, "tenants", name)
+}
+
+// open brings up store, log and pairing, in this order, and recovers what was acknowledged before. What was opened is
+// closed by close, also after an error.
+func (t *pipeline) open(ctx context.Context) error {
+	if err := os.MkdirAll(t.dir, 0o755); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	if err := t.openStore(ctx); err != nil {
+		return inUse(t.dir, err)
+	}
+	walConfig := t.cfg.WAL
+	walConfig.Dir = filepath.Join(t.dir, "wal")
+	log, err := wal.Open(walConfig, t.log.With("part", "wal"))
+	if err != nil {
+		return inUse(t.dir, err)
+	}
+	t.wal = log
+	t.closers = append(t.closers, func() { t.closed("log", log.Close()) })
+	log.Metrics().Register(t.registry)
+
+	n, err := partitions(t.dir, t.cfg.Partitions)
+	if err != nil {
+		return err
+	}
+	m := collect.NewMetrics()
+	m.Register(t.registry)
+	t.collect = collect.New(t.cfg.Collect, log, t.store, n, t.log.With("part", "collect"), m)
+	if t.recovered, err = t.collect.Start(ctx); err != nil {
+		return fmt.Errorf("recover what was acknowledged before: %w", err)
+	}
+	t.closers = append(t.closers, t.stopCollector)
+	t.openWriter()
+	t.query = query.New([]store.Reader{t.collect, t.collect.Stored()}, t.cfg.Query.Config, t.log.With("part", "query"))
+	return nil
+}
+
+// close ends it, in reverse order.
+func (t *pipeline) close() {
+	for i := len(t.closers) - 1; i >= 0; i-- {
+		t.closers[i]()
+	}
+}
+
+func (t *pipeline) openStore(ctx context.Context) error {
+	cfg := t.cfg.Store
+	cfg.Dir = filepath.Join(t.dir, "store")
+	kv, err := pebble.Open(cfg, t.log.With("part", "store"))
+	if err != nil {
+		return err
+	}
+	if t.store, err = store.Open(ctx, kv); err != nil {
+		return errors.Join(err, kv.Close())
+	}
+	t.closers = append(t.closers, func() { t.closed("span store", t.store.Close()) })
+	t.store.Metrics().Register(t.registry)
+	return nil
+}
+
+// inUse says what to do when another process has the data.
+func inUse(dir string, err error) error {
+	if errors.Is(err, wal.ErrInUse) || errors.Is(err, store.ErrInUse) {
+		return fmt.Errorf("another twinspan runs on the data directory %s: stop it, or give this one another -data: %w", dir, err)
+	}
+	return err
+}
+
+func (t *pipeline) closed(what string, err error) {
+	if err != nil {
+		t.log.Error("closing failed", "part", what, "error", err)
+	}
+}
+
+// openWriter makes the one way into the log.
+func (t *pipeline) openWriter() {
+	m := ingest.NewMetrics()
+	m.Register(t.registry)
+	recent := ingest.NewRecent(t.cfg.Ingest.ResendWindow.Nanoseconds())
+	for _, r := range t.recovered.Requests {
+		recent.Add(r.Hash, r.At)
+	}
+	t.writer = ingest.NewWriter(t.cfg.Ingest, t.wal, recent, t.collect.Hand, m)
+}
+
+// apiHandler makes the handlers of all APIs, which answer from this pipeline only. Each prefix is also a route of
+// process.routes.
+func (t *pipeline) apiHandler(status func() api.Status) http.Handler {
+	m := api.NewMetrics()
+	if err := m.Register(t.registry); err != nil {
+		t.log.Error("cannot register the API's metrics", "error", err)
+	}
+	j := jaeger.New(t.cfg.Jaeger, t.query, t.log.With("part", "jaeger api"))
+	if err := j.Register(t.registry); err != nil {
+		t.log.Error("cannot register the metrics of Jaeger's API", "error", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/api/", api.New(t.cfg.API, t.query, status, m, t.log.With("part", "api")))
+	mux.Handle(jaeger.Prefix, j)
+	return mux
+}
+
+// status tells of this pipeline; the caller adds what it knows of the process.
+func (t *pipeline) status() api.Status {
+	open, waiting := t.collect.Open()
+	stats := t.store.Stats()
+	s := api.Status{
+		HalvesReceived: t.writer.Halves(), CallsStored: stats.Calls, BytesOnDisk: stats.Bytes,
+		RetentionDays: t.cfg.Store.RetentionDays, OpenCalls: int64(open + waiting),
+	}
+	for _, d := range stats.Days {
+		s.Days = append(s.Days, api.StatusDay{Day: d.Day.String(), Calls: d.Calls, Bytes: d.Bytes})
+	}
+	return s
+}
+
+// expire drops old days, now and every minute.
+func (t *pipeline) expire(ctx context.Context) error {
+	tick := time.NewTicker(config.ExpireEvery)
+	defer tick.Stop()
+	for {
+		dropped, err := t.store.Expire(ctx, time.Now())
+		if err != nil && ctx.Err() == nil {
+			t.log.Error("cannot drop old data, trying again in a minute", "error", err)
+		}
+		for _, d := range dropped {
+			t.log.Info("dropped a day", "day", d.String())
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// stopTimeout bounds how long a clean stop takes to bring what is open into the store. It is no loss when it runs out:
+// the log has it.
+const stopTimeout = 20 * time.Second
+
+func (t *pipeline) stopCollector() {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	if err := t.collect.Cut(ctx); err != nil {
+		t.log.Warn("not all open ranges are in the store; they are in the log and come back with the next start", "error", err)
+	}
+	t.collect.Close()
+}
