@@ -140,7 +140,10 @@ func scalar(n *yaml.Node, v reflect.Value, name string) bool {
 }
 
 // sized tells by its name, that of the setting or of its variable, whether a number is one of bytes.
-func sized(name string) bool { return strings.HasSuffix(strings.ToLower(name), "_bytes") }
+func sized(name string) bool {
+	name = strings.ToLower(name)
+	return strings.HasSuffix(name, "_bytes") || strings.HasSuffix(name, "bytes_per_second")
+}
 
 // parseBytes reads a size with a binary unit, such as 64MiB.
 func parseBytes(text string) (size int64, ok bool) {

@@ -23,6 +23,8 @@ var (
 type Request struct {
 	// Batch is owned by the Writer from the call on. Received is set by the Writer.
 	Batch span.Batch
+	// Bytes is the size of the request as it came, unpacked, for an agent's the bytes of its log files. The rate limit counts it.
+	Bytes int64
 	// Hash identifies the request's content, to recognise a request that is sent again; 0 for protocols that have other
 	// means.
 	Hash uint64

@@ -5,7 +5,7 @@ import "github.com/prometheus/client_golang/prometheus"
 // Metrics counts what comes in.
 type Metrics struct {
 	Halves, Stats, Resent prometheus.Counter
-	// Refused is by reason: busy, full, too_large, log, cancelled.
+	// Refused is by reason: busy, rate, full, too_large, log, cancelled.
 	Refused *prometheus.CounterVec
 }
 

@@ -23,13 +23,16 @@ type Config struct {
 	MaxWait          time.Duration `yaml:"max_wait"`
 	// ResendWindow is how long a request is remembered, so that it is not taken twice when it is sent again.
 	ResendWindow time.Duration `yaml:"resend_window"`
+	// Rate is what one Writer takes.
+	Rate Rate `yaml:"rate"`
 	// Room is the memory of max_in_flight_bytes, where several Writers share it; nil gives a Writer its own.
 	Room *Room `yaml:"-"`
 }
 
 // DefaultConfig gives the limits for one machine.
 func DefaultConfig() Config {
-	return Config{MaxRequestBytes: 32 << 20, MaxInFlightBytes: 64 << 20, MaxWait: 5 * time.Second, ResendWindow: 10 * time.Minute}
+	return Config{MaxRequestBytes: 32 << 20, MaxInFlightBytes: 64 << 20, MaxWait: 5 * time.Second, ResendWindow: 10 * time.Minute,
+		Rate: DefaultRate()}
 }
 
 // Validate reports every setting that cannot be used.
@@ -48,6 +51,9 @@ func (c *Config) Validate() error {
 	if c.ResendWindow < 0 {
 		errs = append(errs, fmt.Errorf("resend_window is %v, want 0s or more", c.ResendWindow))
 	}
+	if err := c.Rate.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("rate: %w", err))
+	}
 	return errors.Join(errs...)
 }
 
@@ -59,6 +65,7 @@ type Writer struct {
 	metrics  *Metrics
 	recent   *Recent
 	room     *Room
+	rate     *Limiter
 	halves   atomic.Int64
 	encoders sync.Pool
 	now      func() time.Time
@@ -72,7 +79,8 @@ type encoder struct {
 
 // NewWriter makes a Writer. recent holds the requests of before a restart that are still remembered.
 func NewWriter(cfg Config, log *wal.Log, recent *Recent, hand Hand, m *Metrics) *Writer {
-	w := &Writer{cfg: cfg, log: log, hand: hand, metrics: m, recent: recent, now: time.Now, room: cfg.Room}
+	w := &Writer{cfg: cfg, log: log, hand: hand, metrics: m, recent: recent, now: time.Now, room: cfg.Room,
+		rate: NewLimiter(cfg.Rate)}
 	if w.room == nil {
 		w.room = NewRoom(cfg.MaxInFlightBytes)
 	}
@@ -95,6 +103,9 @@ func (w *Writer) Write(ctx context.Context, req Request) error {
 	}
 	if len(req.Batch.Halves) == 0 && len(req.Batch.Stats) == 0 && len(req.Progress) == 0 {
 		return nil
+	}
+	if err := w.rate.Take(w.now(), len(req.Batch.Halves), req.Bytes); err != nil {
+		return w.refuse(&req, err)
 	}
 	size := min(sizeOf(&req.Batch), w.room.size)
 	if err := w.admit(ctx, size); err != nil {
@@ -174,6 +185,8 @@ func (w *Writer) refuse(req *Request, err error) error {
 	switch {
 	case errors.Is(err, errNoRoom):
 		reason = "busy"
+	case errors.Is(err, ErrRate):
+		reason = "rate"
 	case errors.Is(err, wal.ErrTooLarge):
 		reason, err = "too_large", fmt.Errorf("%w: %w", ErrTooLarge, err)
 	case errors.Is(err, wal.ErrFull):

@@ -139,6 +139,7 @@ func (s *Server) take(ctx context.Context, p *wire.Push) ([]wire.Progress, error
 			}
 			to = c.To
 			req.Batch = join(req.Batch, c.Batch)
+			req.Bytes += c.To - c.From
 		}
 		at[c.File] = to
 	}

@@ -76,7 +76,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		// The agent is gone or gave up; it sends again.
 		status = http.StatusRequestTimeout
 	default:
-		w.Header().Set("Retry-After", "1")
+		w.Header().Set("Retry-After", ingest.RetrySeconds(err, time.Second))
 	}
 	s.refuse(w, r, status, err.Error())
 }

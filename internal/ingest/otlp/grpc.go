@@ -73,12 +73,17 @@ func (s *Server) exportGRPC(ctx context.Context, req *message) (*message, error)
 	return &message{p.encode(typeProtobuf)}, nil
 }
 
-// status says in OTLP's words what err asks the sender to do: Unavailable is sent again, the others not.
+// status says in OTLP's words what err asks the sender to do: what has a RetryInfo is sent again, the others not.
 func (s *Server) status(err error) error {
 	switch {
 	case errors.Is(err, ingest.ErrLater):
-		st := status.New(codes.Unavailable, err.Error())
-		if with, e := st.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(s.cfg.RetryAfter)}); e == nil {
+		code := codes.Unavailable
+		if errors.Is(err, ingest.ErrRate) {
+			code = codes.ResourceExhausted
+		}
+		st := status.New(code, err.Error())
+		delay := durationpb.New(ingest.RetryAfter(err, s.cfg.RetryAfter))
+		if with, e := st.WithDetails(&errdetails.RetryInfo{RetryDelay: delay}); e == nil {
 			st = with
 		}
 		return st.Err()

@@ -2,6 +2,7 @@ package otlp
 
 import (
 	"context"
+	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -94,6 +95,7 @@ func TestGRPCErrors(t *testing.T) {
 		code codes.Code
 	}{
 		{"later", request("pay", sample()), ingest.ErrLater, codes.Unavailable},
+		{"rate", request("pay", sample()), ingest.ErrRate, codes.ResourceExhausted},
 		{"record too large", request("pay", sample()), ingest.ErrTooLarge, codes.ResourceExhausted},
 		{"message too large", request("pay", big), nil, codes.ResourceExhausted},
 		{"malformed", garbled, nil, codes.InvalidArgument},
@@ -111,7 +113,7 @@ func TestGRPCErrors(t *testing.T) {
 				retry = info.RetryDelay.AsDuration()
 			}
 		}
-		if want := map[bool]time.Duration{true: DefaultConfig().RetryAfter}[tt.code == codes.Unavailable]; retry != want {
+		if want := map[bool]time.Duration{true: DefaultConfig().RetryAfter}[errors.Is(tt.err, ingest.ErrLater)]; retry != want {
 			t.Errorf("%s: retry after %v, want %v", tt.name, retry, want)
 		}
 	}

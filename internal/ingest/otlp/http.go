@@ -3,7 +3,6 @@ package otlp
 import (
 	"errors"
 	"fmt"
-	"math"
 	"mime"
 	"net/http"
 	"strconv"
@@ -70,7 +69,10 @@ func (s *Server) answerError(w http.ResponseWriter, contentType string, err erro
 	status, code := http.StatusServiceUnavailable, codes.Unavailable
 	switch {
 	case errors.Is(err, ingest.ErrLater):
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(s.cfg.RetryAfter.Seconds()))))
+		w.Header().Set("Retry-After", ingest.RetrySeconds(err, s.cfg.RetryAfter))
+		if errors.Is(err, ingest.ErrRate) {
+			status, code = http.StatusTooManyRequests, codes.ResourceExhausted
+		}
 	case errors.Is(err, ingest.ErrTooLarge):
 		status, code = http.StatusRequestEntityTooLarge, codes.ResourceExhausted
 	case errors.Is(err, ingest.ErrEncoding):

@@ -191,6 +191,7 @@ func TestHTTPErrors(t *testing.T) {
 		{"content type", good, []string{"Content-Type", "text/plain"}, nil, 415, codes.InvalidArgument, `it is "text/plain", send application/x-protobuf or application/json`},
 		{"no content type", good, []string{"Content-Type", ""}, nil, 415, codes.InvalidArgument, `it is ""`},
 		{"later", good, nil, fmt.Errorf("%w: the log is full", ingest.ErrLater), 503, codes.Unavailable, "the log is full"},
+		{"rate", good, nil, ingest.ErrRate, 429, codes.ResourceExhausted, "rate limit"},
 		{"record too large", good, nil, ingest.ErrTooLarge, 413, codes.ResourceExhausted, "too large"},
 		{"gone", good, nil, context.Canceled, 503, codes.Unavailable, "canceled"},
 	}

@@ -55,11 +55,12 @@ type partial struct {
 // export decodes and writes one request: hash is that of the request as received, body is in protobuf and owned by
 // export. protocol is a label of the metrics.
 func (s *Server) export(ctx context.Context, protocol string, body []byte, hash uint64) (partial, error) {
+	size := int64(len(body))
 	d, err := decode(body, &s.cfg)
 	if err != nil {
 		return partial{}, s.failed(ctx, protocol, err)
 	}
-	err = s.write(ctx, ingest.Request{Batch: span.Batch{Halves: d.halves}, Hash: hash})
+	err = s.write(ctx, ingest.Request{Batch: span.Batch{Halves: d.halves}, Bytes: size, Hash: hash})
 	if err != nil {
 		return partial{}, s.failed(ctx, protocol, err)
 	}

@@ -7,10 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"mime"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -68,7 +66,7 @@ func (s *Server) serveSpans(w http.ResponseWriter, r *http.Request) {
 		}
 		switch outcome {
 		case "later":
-			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(s.cfg.RetryAfter.Seconds()))))
+			w.Header().Set("Retry-After", ingest.RetrySeconds(err, s.cfg.RetryAfter))
 		case "unsupported":
 			w.Header().Set("Accept-Encoding", ingest.Encodings)
 			w.Header().Set("Accept-Post", typeJSON)
@@ -97,7 +95,8 @@ func (s *Server) take(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.write(r.Context(), ingest.Request{Batch: span.Batch{Halves: d.halves}, Hash: xxhash.Sum64(body)}); err != nil {
+	req := ingest.Request{Batch: span.Batch{Halves: d.halves}, Bytes: int64(len(body)), Hash: xxhash.Sum64(body)}
+	if err := s.write(r.Context(), req); err != nil {
 		return err
 	}
 	if d.timeless > 0 {
@@ -109,6 +108,8 @@ func (s *Server) take(w http.ResponseWriter, r *http.Request) error {
 // outcome gives the label of the metrics and the HTTP status for an error.
 func (s *Server) outcome(err error) (outcome string, status int) {
 	switch {
+	case errors.Is(err, ingest.ErrRate):
+		return "later", http.StatusTooManyRequests
 	case errors.Is(err, ingest.ErrLater):
 		return "later", http.StatusServiceUnavailable
 	case errors.Is(err, ingest.ErrTooLarge):
