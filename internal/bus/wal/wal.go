@@ -43,6 +43,8 @@ type Log struct {
 	queue    []*request
 	queued   int64 // bytes of queue
 	closed   bool
+	// removed says that the deletion of a segment may not be durable yet.
+	removed bool
 
 	wake    chan struct{} // capacity 1: the queue or closed changed
 	stopped chan struct{} // closed when the committer has ended
@@ -206,13 +208,23 @@ func (l *Log) TruncateBefore(offset int64) error {
 			l.mu.Unlock()
 			return nil
 		}
+		if l.removed { // else a crash could keep this one and not the one after it, which looks like damage
+			l.mu.Unlock()
+			if err := l.fs.syncDir(l.cfg.Dir); err != nil {
+				return fmt.Errorf("wal: make the deletion of segments durable: %w", err)
+			}
+			l.mu.Lock()
+			l.removed = false
+			l.mu.Unlock()
+			continue
+		}
 		// Under the lock: readers and the limit must never count on a file that is going away.
 		s := l.segments[0]
 		if err := l.fs.remove(s.path); err != nil && !errors.Is(err, os.ErrNotExist) {
 			l.mu.Unlock()
 			return fmt.Errorf("wal: delete segment: %w", err)
 		}
-		s.gone = true
+		s.gone, l.removed = true, true
 		l.segments = slices.Delete(l.segments, 0, 1)
 		l.setSize(l.size - s.size)
 		l.mu.Unlock()
