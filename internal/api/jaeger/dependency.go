@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/twinspan/twinspan/internal/api/compat"
 	"github.com/twinspan/twinspan/internal/query"
 )
 
@@ -19,7 +20,7 @@ type dependencyJSON struct {
 }
 
 // dependencies gives who called whom, services only: Jaeger knows no stores and no outside.
-func (h *Handler) dependencies(ctx context.Context, w *response, r *http.Request) error {
+func (h *Handler) dependencies(ctx context.Context, w *compat.Response, r *http.Request) error {
 	values, err := parameters(r)
 	if err != nil {
 		return err
@@ -37,7 +38,7 @@ func (h *Handler) dependencies(ctx context.Context, w *response, r *http.Request
 	if err != nil {
 		return err
 	}
-	return w.answer(answerJSON{Data: dependenciesOf(t)})
+	return w.JSON(answerJSON{Data: dependenciesOf(t)})
 }
 
 func dependenciesOf(t *query.Topology) []dependencyJSON {

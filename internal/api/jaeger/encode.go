@@ -2,12 +2,11 @@ package jaeger
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
+	"github.com/twinspan/twinspan/internal/api/compat"
 	"github.com/twinspan/twinspan/internal/query"
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/sdk/id"
@@ -113,13 +112,13 @@ func (e *encoder) span(n *query.Node, h *span.Half) {
 		}
 	}
 	e.add(`,"operationName":`)
-	e.b = appendString(e.b, h.Operation)
+	e.b = compat.AppendString(e.b, h.Operation)
 	e.add(`,"references":[`)
 	e.references(n, h)
 	e.add(`],"startTime":`)
-	e.b = appendInt(e.b, h.Start/1000)
+	e.b = compat.AppendInt(e.b, h.Start/1000)
 	e.add(`,"duration":`)
-	e.b = appendInt(e.b, h.Duration/1000)
+	e.b = compat.AppendInt(e.b, h.Duration/1000)
 	process := e.process(h)
 	e.add(`,"tags":[`)
 	e.spanTags(h)
@@ -239,7 +238,7 @@ func (e *encoder) process(h *span.Half) int {
 		return true
 	})
 	sortTags(e.tags)
-	b := appendString([]byte(`{"serviceName":`), h.App)
+	b := compat.AppendString([]byte(`{"serviceName":`), h.App)
 	b = append(b, `,"tags":[`...)
 	for i, t := range e.tags {
 		b = appendTag(b, i == 0, t.key, t.value)
@@ -341,7 +340,7 @@ func (e *encoder) logs(h *span.Half) {
 		}
 		first = false
 		e.add(`{"timestamp":`)
-		e.b = appendInt(e.b, v.Time/1000)
+		e.b = compat.AppendInt(e.b, v.Time/1000)
 		e.add(`,"fields":[`)
 		from := len(e.b)
 		if _, named := v.Attrs.Attr("event"); !named && v.Name != "" {
@@ -384,13 +383,10 @@ func (e *encoder) warnings(n *query.Node, h *span.Half, lead bool) {
 		} else {
 			e.add(",")
 		}
-		e.b = appendString(e.b, text)
+		e.b = compat.AppendString(e.b, text)
 	}
 	e.add("]")
 }
-
-// maxSafe is the greatest integer that JavaScript keeps.
-const maxSafe = 1<<53 - 1
 
 // appendTag appends a typed tag.
 func appendTag(b []byte, first bool, key string, v span.Value) []byte {
@@ -398,78 +394,28 @@ func appendTag(b []byte, first bool, key string, v span.Value) []byte {
 		b = append(b, ',')
 	}
 	b = append(b, `{"key":`...)
-	b = appendString(b, key)
+	b = compat.AppendString(b, key)
 	switch v.Kind {
 	case span.ValueBool:
 		b = append(b, `,"type":"bool","value":`...)
 		b = strconv.AppendBool(b, v.Bool())
 	case span.ValueInt:
 		b = append(b, `,"type":"int64","value":`...)
-		if n := v.Int(); n > maxSafe || n < -maxSafe {
-			b = append(appendInt(append(b, '"'), n), '"')
+		if n := v.Int(); n > compat.MaxSafe || n < -compat.MaxSafe {
+			b = append(compat.AppendInt(append(b, '"'), n), '"')
 		} else {
-			b = appendInt(b, n)
+			b = compat.AppendInt(b, n)
 		}
 	case span.ValueFloat:
 		b = append(b, `,"type":"float64","value":`...)
-		b = appendFloat(b, v.Float())
+		b = compat.AppendFloat(b, v.Float())
 	case span.ValueBytes:
 		// Text of bytes is their base64.
 		b = append(b, `,"type":"binary","value":`...)
-		b = appendString(b, v.Text())
+		b = compat.AppendString(b, v.Text())
 	default: // arrays and maps as JSON
 		b = append(b, `,"type":"string","value":`...)
-		b = appendString(b, v.Text())
+		b = compat.AppendString(b, v.Text())
 	}
 	return append(b, '}')
-}
-
-func appendFloat(b []byte, f float64) []byte {
-	if math.IsNaN(f) || math.IsInf(f, 0) { // JSON has no such numbers
-		return appendString(b, strconv.FormatFloat(f, 'g', -1, 64))
-	}
-	format := byte('f')
-	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
-		format = 'e'
-	}
-	return strconv.AppendFloat(b, f, format, -1, 64)
-}
-
-// appendString appends a JSON string. What is no UTF-8 becomes U+FFFD.
-func appendString(b []byte, s string) []byte {
-	b = append(b, '"')
-	from := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
-			i++
-			continue
-		}
-		if c >= utf8.RuneSelf {
-			r, size := utf8.DecodeRuneInString(s[i:])
-			if r == utf8.RuneError && size == 1 {
-				b = append(append(b, s[from:i]...), "\ufffd"...)
-				from = i + 1
-			}
-			i += size
-			continue
-		}
-		b = append(b, s[from:i]...)
-		switch c {
-		case '"', '\\':
-			b = append(b, '\\', c)
-		case '\n':
-			b = append(b, '\\', 'n')
-		case '\r':
-			b = append(b, '\\', 'r')
-		case '\t':
-			b = append(b, '\\', 't')
-		default:
-			const hex = "0123456789abcdef"
-			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		}
-		i++
-		from = i
-	}
-	return append(append(b, s[from:]...), '"')
 }

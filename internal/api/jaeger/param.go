@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twinspan/twinspan/internal/api/compat"
 	"github.com/twinspan/twinspan/internal/query"
 	"github.com/twinspan/twinspan/internal/span"
 )
@@ -39,7 +40,7 @@ const (
 func parameters(r *http.Request) (url.Values, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, badRequest("the query string cannot be read: %v", err)
+		return nil, compat.BadRequest("the query string cannot be read: %v", err)
 	}
 	return values, nil
 }
@@ -60,27 +61,27 @@ func readSearch(values url.Values, now time.Time) (p searchParams, err error) {
 		return p, err
 	}
 	if p.from.After(p.to) {
-		return p, badRequest("'start' should not be after 'end'")
+		return p, compat.BadRequest("'start' should not be after 'end'")
 	}
 	p.limit = defaultLimit
 	if text := values.Get("limit"); text != "" {
 		if p.limit, err = strconv.Atoi(text); err != nil || p.limit < 1 || p.limit > MaxLimit {
-			return p, badRequest("unable to parse param 'limit': %.100q is no number from 1 to %d", text, MaxLimit)
+			return p, compat.BadRequest("unable to parse param 'limit': %.100q is no number from 1 to %d", text, MaxLimit)
 		}
 	}
 	for name, d := range map[string]*time.Duration{"minDuration": &p.min, "maxDuration": &p.max} {
 		if text := values.Get(name); text != "" {
 			if *d, err = time.ParseDuration(text); err != nil || *d < 0 {
-				return p, badRequest("unable to parse param '%s': %.100q is no duration: write a number and a unit, such as 1.2s, 100ms or 500us", name, text)
+				return p, compat.BadRequest("unable to parse param '%s': %.100q is no duration: write a number and a unit, such as 1.2s, 100ms or 500us", name, text)
 			}
 		}
 	}
 	if p.max != 0 && p.max < p.min {
-		return p, badRequest("'maxDuration' should be greater than 'minDuration'")
+		return p, compat.BadRequest("'maxDuration' should be greater than 'minDuration'")
 	}
 	for _, id := range values["traceID"] {
 		if id == "" || len(id) > longestTraceID || len(p.traceIDs) == MaxLimit {
-			return p, badRequest("cannot parse traceID param: want at most %d ids of 1 to %d bytes", MaxLimit, longestTraceID)
+			return p, compat.BadRequest("cannot parse traceID param: want at most %d ids of 1 to %d bytes", MaxLimit, longestTraceID)
 		}
 		p.traceIDs = append(p.traceIDs, id)
 	}
@@ -92,7 +93,7 @@ func (p *searchParams) readTags(simple, objects []string) error {
 	for _, text := range simple {
 		key, value, ok := strings.Cut(text, ":")
 		if !ok || key == "" {
-			return badRequest("malformed 'tag' parameter, expecting key:value, received: %.200s", text)
+			return compat.BadRequest("malformed 'tag' parameter, expecting key:value, received: %.200s", text)
 		}
 		if err := p.addTag(key, value); err != nil {
 			return err
@@ -106,7 +107,7 @@ func (p *searchParams) readTags(simple, objects []string) error {
 		d := json.NewDecoder(strings.NewReader(text))
 		d.UseNumber()
 		if err := d.Decode(&object); err != nil || d.More() {
-			return badRequest("malformed 'tags' parameter, cannot unmarshal JSON: want an object of texts such as {\"error\":\"true\"}, received: %.200s", text)
+			return compat.BadRequest("malformed 'tags' parameter, cannot unmarshal JSON: want an object of texts such as {\"error\":\"true\"}, received: %.200s", text)
 		}
 		for key, v := range object {
 			value := ""
@@ -118,7 +119,7 @@ func (p *searchParams) readTags(simple, objects []string) error {
 			case bool:
 				value = strconv.FormatBool(v)
 			default:
-				return badRequest("malformed 'tags' parameter: the value of %.100q is no text", key)
+				return compat.BadRequest("malformed 'tags' parameter: the value of %.100q is no text", key)
 			}
 			if err := p.addTag(key, value); err != nil {
 				return err
@@ -130,7 +131,7 @@ func (p *searchParams) readTags(simple, objects []string) error {
 
 func (p *searchParams) addTag(key, value string) error {
 	if len(p.tags) == maxTags {
-		return badRequest("more than %d tags", maxTags)
+		return compat.BadRequest("more than %d tags", maxTags)
 	}
 	statusOf := func(text string) *span.Status {
 		s := span.StatusUnset
@@ -176,7 +177,7 @@ func readTime(values url.Values, name string, unit time.Duration, missing time.T
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < 0 || n > math.MaxInt64/int64(unit) {
-		return missing, badRequest("unable to parse param '%s': %.100q is no number of %s since 1970", name, text, unitName(unit))
+		return missing, compat.BadRequest("unable to parse param '%s': %.100q is no number of %s since 1970", name, text, unitName(unit))
 	}
 	return time.Unix(0, n*int64(unit)), nil
 }
@@ -188,7 +189,7 @@ func readUnits(values url.Values, name string, unit, missing time.Duration) (tim
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n <= 0 || n > math.MaxInt64/int64(unit) {
-		return 0, badRequest("unable to parse param '%s': %.100q is no number of %s above 0", name, text, unitName(unit))
+		return 0, compat.BadRequest("unable to parse param '%s': %.100q is no number of %s above 0", name, text, unitName(unit))
 	}
 	return time.Duration(n) * unit, nil
 }
@@ -216,7 +217,7 @@ func readLookback(values url.Values) (time.Duration, error) {
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 {
-		return 0, badRequest("unable to parse param 'lookback': %.100q is no duration: write a number and a unit, such as 30m, 6h or 2d", text)
+		return 0, compat.BadRequest("unable to parse param 'lookback': %.100q is no duration: write a number and a unit, such as 30m, 6h or 2d", text)
 	}
 	return d, nil
 }

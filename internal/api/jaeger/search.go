@@ -5,18 +5,18 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strconv"
 
+	"github.com/twinspan/twinspan/internal/api/compat"
 	"github.com/twinspan/twinspan/internal/query"
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/sdk/id"
 )
 
 // trace answers one trace. Its start and end are not needed to find it; they are not looked at.
-func (h *Handler) trace(ctx context.Context, w *response, r *http.Request) error {
+func (h *Handler) trace(ctx context.Context, w *compat.Response, r *http.Request) error {
 	text := r.PathValue("id")
 	if len(text) > longestTraceID {
-		return badRequest("the trace id is longer than %d bytes", longestTraceID)
+		return compat.BadRequest("the trace id is longer than %d bytes", longestTraceID)
 	}
 	t, err := h.traceOf(ctx, text)
 	if err != nil {
@@ -49,7 +49,7 @@ const (
 )
 
 // search answers the traces that were asked for by id, or those with the newest matching spans, newest first.
-func (h *Handler) search(ctx context.Context, w *response, r *http.Request) error {
+func (h *Handler) search(ctx context.Context, w *compat.Response, r *http.Request) error {
 	values, err := parameters(r)
 	if err != nil {
 		return err
@@ -96,7 +96,7 @@ func (h *Handler) search(ctx context.Context, w *response, r *http.Request) erro
 
 // traces writes the answer to a search as its traces come.
 type traces struct {
-	w      *response
+	w      *compat.Response
 	begun  bool
 	left   int // spans
 	errors []errorJSON
@@ -180,7 +180,7 @@ func (h *Handler) writeOne(out *traces, id string, t *query.Trace, failed error)
 	case failed != nil && !out.begun:
 		return false, failed
 	case failed != nil:
-		status, message := explain(failed)
+		status, message := compat.Explain(failed, apiName)
 		out.note(errorJSON{Code: status, Message: message, TraceID: id})
 		h.log.Error("search failed when it was answered in part", "error", failed)
 		return false, nil
@@ -242,5 +242,3 @@ func hasTag(p span.Payload, t *query.Tag) (found bool) {
 	})
 	return found
 }
-
-func appendInt(b []byte, n int64) []byte { return strconv.AppendInt(b, n, 10) }

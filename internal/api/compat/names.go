@@ -1,0 +1,109 @@
+package compat
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/query"
+)
+
+// Names remembers services and operations, because other systems' clients ask for them without a time range and with
+// every page, and reading a day of roll-ups each time would not be cheap: only what is new is read. It may be used by any
+// number of goroutines.
+type Names struct {
+	// Now is the clock.
+	Now               func() time.Time
+	query             *query.Service
+	lookback, refresh time.Duration
+
+	mu   sync.Mutex
+	seen map[query.Name]struct{}
+	// at is when it was last read, whole when it was read from the beginning.
+	at, whole time.Time
+}
+
+// NewNames makes a memory that is empty: the first question reads all of Config.NamesLookback.
+func NewNames(q *query.Service, c Config) *Names {
+	return &Names{Now: time.Now, query: q, lookback: c.NamesLookback, refresh: c.NamesRefresh}
+}
+
+// Late data belongs to minutes that were read before: they are read again up to namesOverlap, and all once in namesWhole,
+// which also forgets what is gone. Clocks may be ahead by namesAhead.
+const (
+	namesOverlap = 10 * time.Minute
+	namesWhole   = time.Hour
+	namesAhead   = 10 * time.Minute
+)
+
+// List gives the names of a service, sorted; of all for "".
+func (n *Names) List(ctx context.Context, service string) ([]query.Name, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	now := n.Now()
+	if now.Sub(n.at) >= n.refresh || now.Before(n.at) {
+		from := n.at.Add(-namesOverlap)
+		seen := n.seen
+		whole := n.seen == nil || now.Sub(n.whole) >= namesWhole || now.Before(n.whole)
+		if whole {
+			from, seen = now.Add(-n.lookback), make(map[query.Name]struct{})
+		}
+		if err := n.query.Names(ctx, query.Range{From: from.UnixNano(), To: now.Add(namesAhead).UnixNano()}, seen); err != nil {
+			return nil, err
+		}
+		n.seen, n.at = seen, now
+		if whole {
+			n.whole = now
+		}
+	}
+	var list []query.Name
+	for name := range n.seen {
+		if service == "" || name.App == service {
+			list = append(list, name)
+		}
+	}
+	slices.SortFunc(list, func(a, b query.Name) int {
+		return cmp.Or(cmp.Compare(a.App, b.App), cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.Kind, b.Kind))
+	})
+	return list, nil
+}
+
+// Services gives the names of all services, sorted.
+func (n *Names) Services(ctx context.Context) ([]string, error) {
+	list, err := n.List(ctx, "")
+	return Distinct(list, func(n query.Name) string { return n.App }), err
+}
+
+// Operations gives the operations of a service, whatever their side, sorted.
+func (n *Names) Operations(ctx context.Context, service string) ([]string, error) {
+	list, err := n.List(ctx, service)
+	return Distinct(list, func(n query.Name) string { return n.Operation }), err
+}
+
+// Spellings gives the services that differ from a name in upper and lower case only; a name that is known as it is, or
+// not at all, stands for itself.
+func (n *Names) Spellings(ctx context.Context, service string) ([]string, error) {
+	services, err := n.Services(ctx)
+	if err != nil || slices.Contains(services, service) {
+		return []string{service}, err
+	}
+	like := slices.DeleteFunc(services, func(s string) bool { return !strings.EqualFold(s, service) })
+	if len(like) == 0 {
+		like = []string{service}
+	}
+	return like, nil
+}
+
+// Distinct gives what differs of a list that is sorted by it. It is never nil.
+func Distinct[T any](list []T, text func(T) string) []string {
+	texts := []string{}
+	for _, v := range list {
+		if s := text(v); len(texts) == 0 || texts[len(texts)-1] != s {
+			texts = append(texts, s)
+		}
+	}
+	return texts
+}
