@@ -22,4 +22,3 @@ func FuzzString(f *testing.F) {
 		}
 	})
 }
-

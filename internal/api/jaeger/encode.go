@@ -9,7 +9,6 @@ import (
 	"github.com/twinspan/twinspan/internal/api/compat"
 	"github.com/twinspan/twinspan/internal/query"
 	"github.com/twinspan/twinspan/internal/span"
-	"github.com/twinspan/twinspan/sdk/id"
 )
 
 // The JSON is written by hand: an answer is mostly tags, which go from the encoded payload to the answer without an object
@@ -55,7 +54,7 @@ type processKey struct{ app, resource string }
 
 // appendTrace appends the trace's JSON.
 func appendTrace(b []byte, t *query.Trace) []byte {
-	e := &encoder{trace: t, b: b, id: traceID(t.ID[:]), byText: make(map[string]int), bySource: make(map[processKey]int)}
+	e := &encoder{trace: t, b: b, id: compat.TraceID(t.ID[:]), byText: make(map[string]int), bySource: make(map[processKey]int)}
 	e.add(`{"traceID":"`, e.id, `","spans":[`)
 	first := true
 	for i := range t.Nodes {
@@ -93,23 +92,13 @@ func (e *encoder) add(parts ...string) {
 	}
 }
 
-// traceID gives 32 hex digits, or 16 where the first 8 bytes are zero, as Jaeger does.
-func traceID(b []byte) string {
-	if len(b) == 16 && [8]byte(b) == [8]byte{} {
-		b = b[8:]
-	}
-	return fmt.Sprintf("%x", b)
-}
-
 func (e *encoder) span(n *query.Node, h *span.Half) {
 	lead := n.Call.Lead() == h
 	e.add(`{"traceID":"`, e.id, `","spanID":"`)
-	e.b = spanID(n, h).AppendHex(e.b)
+	e.b = compat.SpanID(n, h).AppendHex(e.b)
 	e.add(`"`)
-	if h.Payload != nil {
-		if flags := sampledFlag(h.Payload); flags != 0 {
-			e.add(`,"flags":1`)
-		}
+	if compat.Flags(h.Payload)&1 != 0 {
+		e.add(`,"flags":1`)
 	}
 	e.add(`,"operationName":`)
 	e.b = compat.AppendString(e.b, h.Operation)
@@ -129,59 +118,8 @@ func (e *encoder) span(n *query.Node, h *span.Half) {
 	e.add("}")
 }
 
-// sampledFlag reads bit 0 of the OTLP span's flags, which are Jaeger's.
-func sampledFlag(p span.Payload) uint64 {
-	for f, rest, ok := span.NextField(p); ok; f, rest, ok = span.NextField(rest) {
-		if f.Number == 16 && f.Wire == 5 {
-			return f.Num & 1
-		}
-	}
-	return 0
-}
-
-// spanID gives the half's id, or one of its own where it shares its client's.
-func spanID(n *query.Node, h *span.Half) id.Span {
-	if c := n.Call.Client; h.Shared && c != nil && c != h && c.Span == h.Span {
-		if h.Dotted != "" {
-			return id.ServerSpanOf(h.Dotted)
-		}
-		return id.ServerSpanOf(h.Span.String())
-	}
-	return h.Span
-}
-
-// ownID says that a callee's half came with its client's id: the id that it is shown with was made from it, so that spans
-// below it name the client's.
-func ownID(n *query.Node, s *span.Half) bool {
-	if s.Shared {
-		return spanID(n, s) != s.Span
-	}
-	return s.Twin != 0 && s.Parent == s.Twin &&
-		(s.Dotted != "" && s.Span == id.ServerSpanOf(s.Dotted) || s.Span == id.ServerSpanOf(s.Twin.String()))
-}
-
-// parent gives the id of the span that h is a child of, 0 for none.
-func (e *encoder) parent(n *query.Node, h *span.Half) id.Span {
-	if h.Kind.CalleeSide() {
-		if n.Call.Client != nil && ownID(n, h) {
-			return n.Call.Client.Span
-		}
-		if h.Parent == 0 {
-			return h.Twin
-		}
-	}
-	p := h.Parent
-	if n.Parent >= 0 && p != 0 {
-		above := &e.trace.Nodes[n.Parent]
-		if s := above.Call.Server; s != nil && s.Twin == p && s.App == h.App && ownID(above, s) {
-			return spanID(above, s)
-		}
-	}
-	return p
-}
-
 func (e *encoder) references(n *query.Node, h *span.Half) {
-	parent := e.parent(n, h)
+	parent := compat.ParentID(e.trace, n, h)
 	type link struct {
 		trace string
 		span  []byte
@@ -194,8 +132,8 @@ func (e *encoder) references(n *query.Node, h *span.Half) {
 			return true
 		}
 		v, _ := l.Attrs.Attr("opentracing.ref_type")
-		k := link{traceID(l.TraceID), l.SpanID, v.Text() == "child_of"}
-		if k.trace == e.id && parent != 0 && string(k.span) == string(spanBytes(parent)) {
+		k := link{compat.TraceID(l.TraceID), l.SpanID, v.Text() == "child_of"}
+		if k.trace == e.id && parent != 0 && string(k.span) == string(compat.SpanBytes(parent)) {
 			childOf = k.child // the same span again, perhaps with another type
 		} else {
 			links = append(links, k)
@@ -203,7 +141,7 @@ func (e *encoder) references(n *query.Node, h *span.Half) {
 		return true
 	})
 	if parent != 0 {
-		e.reference(childOf, e.id, spanBytes(parent))
+		e.reference(childOf, e.id, compat.SpanBytes(parent))
 	}
 	for i, k := range links {
 		if i > 0 || parent != 0 {
@@ -211,10 +149,6 @@ func (e *encoder) references(n *query.Node, h *span.Half) {
 		}
 		e.reference(k.child, k.trace, k.span)
 	}
-}
-
-func spanBytes(s id.Span) []byte {
-	return []byte{byte(s >> 56), byte(s >> 48), byte(s >> 40), byte(s >> 32), byte(s >> 24), byte(s >> 16), byte(s >> 8), byte(s)}
 }
 
 func (e *encoder) reference(childOf bool, trace string, spanID []byte) {
@@ -297,7 +231,7 @@ func (e *encoder) spanTags(h *span.Half) {
 		e.b = appendTag(e.b, false, "error", span.Bool(true))
 	}
 	text("otel.status_description", h.Payload.StatusMessage())
-	text("w3c.tracestate", traceState(h.Payload))
+	text("w3c.tracestate", compat.TraceState(h.Payload))
 	e.sofaTags(h, text)
 }
 
@@ -321,15 +255,6 @@ func (e *encoder) sofaTags(h *span.Half, text func(key, value string)) {
 	if h.LoadTest {
 		e.b = appendTag(e.b, e.b[len(e.b)-1] == '[', tagLoadTest, span.Bool(true))
 	}
-}
-
-func traceState(p span.Payload) string {
-	for f, rest, ok := span.NextField(p); ok; f, rest, ok = span.NextField(rest) {
-		if f.Number == 3 && f.Wire == 2 {
-			return string(f.Data)
-		}
-	}
-	return ""
 }
 
 func (e *encoder) logs(h *span.Half) {

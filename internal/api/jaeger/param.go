@@ -32,7 +32,6 @@ type searchParams struct {
 const (
 	defaultLimit    = 100
 	defaultLookback = 48 * time.Hour
-	longestTraceID  = 512
 	maxTags         = 32
 )
 
@@ -80,8 +79,8 @@ func readSearch(values url.Values, now time.Time) (p searchParams, err error) {
 		return p, compat.BadRequest("'maxDuration' should be greater than 'minDuration'")
 	}
 	for _, id := range values["traceID"] {
-		if id == "" || len(id) > longestTraceID || len(p.traceIDs) == MaxLimit {
-			return p, compat.BadRequest("cannot parse traceID param: want at most %d ids of 1 to %d bytes", MaxLimit, longestTraceID)
+		if id == "" || len(id) > compat.LongestTraceID || len(p.traceIDs) == MaxLimit {
+			return p, compat.BadRequest("cannot parse traceID param: want at most %d ids of 1 to %d bytes", MaxLimit, compat.LongestTraceID)
 		}
 		p.traceIDs = append(p.traceIDs, id)
 	}

@@ -14,11 +14,7 @@ import (
 
 // trace answers one trace. Its start and end are not needed to find it; they are not looked at.
 func (h *Handler) trace(ctx context.Context, w *compat.Response, r *http.Request) error {
-	text := r.PathValue("id")
-	if len(text) > longestTraceID {
-		return compat.BadRequest("the trace id is longer than %d bytes", longestTraceID)
-	}
-	t, err := h.traceOf(ctx, text)
+	t, err := compat.TraceOf(ctx, h.query, r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -26,20 +22,6 @@ func (h *Handler) trace(ctx context.Context, w *compat.Response, r *http.Request
 	b = appendTrace(b, t)
 	_, err = w.Write(append(b, "],"+dataEnd+"null}\n"...))
 	return err
-}
-
-// traceOf tries the id as it is first, in the way that several traces are read: that unpacks blocks in parallel.
-func (h *Handler) traceOf(ctx context.Context, text string) (*query.Trace, error) {
-	if t, _ := id.ParseTrace(text); !t.IsZero() {
-		list, err := h.query.TracesOf(ctx, []id.Trace{t})
-		if err != nil {
-			return nil, err
-		}
-		if list[0] != nil {
-			return list[0], nil
-		}
-	}
-	return h.query.Trace(ctx, text)
 }
 
 // What stands around the traces of an answer. Jaeger leaves the counts 0.
