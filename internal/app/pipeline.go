@@ -14,6 +14,7 @@ import (
 
 	"github.com/twinspan/twinspan/internal/api"
 	"github.com/twinspan/twinspan/internal/api/jaeger"
+	zipkinapi "github.com/twinspan/twinspan/internal/api/zipkin"
 	"github.com/twinspan/twinspan/internal/bus/wal"
 	"github.com/twinspan/twinspan/internal/collect"
 	"github.com/twinspan/twinspan/internal/config"
@@ -132,6 +133,12 @@ func (t *pipeline) openWriter() {
 	t.writer = ingest.NewWriter(t.cfg.Ingest, t.wal, recent, t.collect.Hand, m)
 }
 
+// compatible is an API that tools of other systems speak.
+type compatible interface {
+	http.Handler
+	Register(prometheus.Registerer) error
+}
+
 // apiHandler makes the handlers of all APIs, which answer from this pipeline only. Each prefix is also a route of
 // process.routes.
 func (t *pipeline) apiHandler(status func() api.Status) http.Handler {
@@ -139,13 +146,17 @@ func (t *pipeline) apiHandler(status func() api.Status) http.Handler {
 	if err := m.Register(t.registry); err != nil {
 		t.log.Error("cannot register the API's metrics", "error", err)
 	}
-	j := jaeger.New(t.cfg.Jaeger, t.query, t.log.With("part", "jaeger api"))
-	if err := j.Register(t.registry); err != nil {
-		t.log.Error("cannot register the metrics of Jaeger's API", "error", err)
-	}
 	mux := http.NewServeMux()
 	mux.Handle("/api/", api.New(t.cfg.API, t.query, status, m, t.log.With("part", "api")))
-	mux.Handle(jaeger.Prefix, j)
+	for prefix, h := range map[string]compatible{
+		jaeger.Prefix:    jaeger.New(t.cfg.Jaeger, t.query, t.log.With("part", "jaeger api")),
+		zipkinapi.Prefix: zipkinapi.New(t.cfg.Zipkin, t.query, t.log.With("part", "zipkin api")),
+	} {
+		if err := h.Register(t.registry); err != nil {
+			t.log.Error("cannot register an API's metrics", "prefix", prefix, "error", err)
+		}
+		mux.Handle(prefix, h)
+	}
 	return mux
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/twinspan/twinspan/internal/api/jaeger"
+	"github.com/twinspan/twinspan/internal/api/zipkin"
 )
 
 // routes are those of the port that people and tools come to: console, API, and what operators need.
@@ -37,6 +38,7 @@ func (p *process) routes() http.Handler {
 	}
 	mux.HandleFunc("/api/", answers)
 	mux.HandleFunc(jaeger.Prefix, answers)
+	mux.HandleFunc(zipkin.Prefix, answers)
 	if c := p.webConsole(); c != nil {
 		mux.Handle("/", c)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/twinspan/twinspan/internal/agent"
 	"github.com/twinspan/twinspan/internal/api"
 	"github.com/twinspan/twinspan/internal/api/jaeger"
+	zipkinapi "github.com/twinspan/twinspan/internal/api/zipkin"
 	"github.com/twinspan/twinspan/internal/bus/wal"
 	"github.com/twinspan/twinspan/internal/collect"
 	"github.com/twinspan/twinspan/internal/ingest"
@@ -38,8 +39,10 @@ type Config struct {
 	Store      pebble.Config  `yaml:"store"`
 	Query      Query          `yaml:"query"`
 	API        api.Config     `yaml:"api"`
-	Jaeger     jaeger.Config  `yaml:"jaeger"`
-	Agent      agent.Config   `yaml:"agent"`
+	// Jaeger and Zipkin bound the APIs of those systems, which spans are read by.
+	Jaeger jaeger.Config    `yaml:"jaeger"`
+	Zipkin zipkinapi.Config `yaml:"zipkin"`
+	Agent  agent.Config     `yaml:"agent"`
 }
 
 // Log says how the process writes its own log, on standard error.
@@ -97,7 +100,8 @@ func Default() Config {
 		},
 		Ingest: ingest.DefaultConfig(), WAL: wal.DefaultConfig(), Collect: collect.DefaultConfig(),
 		Store: pebble.DefaultConfig(), Query: Query{Config: query.DefaultConfig()}, API: api.DefaultConfig(), Jaeger: jaeger.DefaultConfig(),
-		Agent: agent.DefaultConfig(),
+		Zipkin: zipkinapi.DefaultConfig(),
+		Agent:  agent.DefaultConfig(),
 	}
 }
 
@@ -143,6 +147,7 @@ func (c *Config) Validate() error {
 	at("query", c.Query.Validate())
 	at("api", c.API.Validate())
 	at("jaeger", c.Jaeger.Validate())
+	at("zipkin", c.Zipkin.Validate())
 	at("agent", c.Agent.Validate())
 	if c.Ingest.MaxRequestBytes > c.WAL.SegmentBytes {
 		errs = append(errs, fmt.Errorf("ingest.max_request_bytes is %d, more than fits into a segment of the log: raise wal.segment_bytes above it", c.Ingest.MaxRequestBytes))

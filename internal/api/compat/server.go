@@ -16,8 +16,10 @@ import (
 
 // Options say how a Server differs from others.
 type Options struct {
-	// Name is that of the API in metrics and of its settings, such as "jaeger".
+	// Name is that of the API's settings, such as "jaeger".
 	Name string
+	// Metric is the name of its histogram of durations.
+	Metric string
 	// Prefix is the path that it answers below, with slashes at both ends.
 	Prefix string
 	// Timeout bounds one request.
@@ -40,7 +42,7 @@ type Server struct {
 func NewServer(o Options) *Server {
 	s := &Server{options: o, mux: http.NewServeMux(),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "twinspan_" + o.Name + "_api_request_duration_seconds",
+			Name:    o.Metric,
 			Help:    "Time to answer requests of " + strings.ToUpper(o.Name[:1]) + o.Name[1:] + "'s API, by route and status.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 9),
 		}, []string{"route", "status"}),

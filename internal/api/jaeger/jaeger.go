@@ -47,7 +47,7 @@ type Handler struct {
 func New(config Config, q *query.Service, log *slog.Logger) *Handler {
 	h := &Handler{config: config, query: q, log: log, now: time.Now, names: compat.NewNames(q, config)}
 	h.server = compat.NewServer(compat.Options{
-		Name: apiName, Prefix: Prefix, Timeout: config.QueryTimeout, Log: log, Fail: fail,
+		Name: apiName, Metric: "twinspan_jaeger_api_request_duration_seconds", Prefix: Prefix, Timeout: config.QueryTimeout, Log: log, Fail: fail,
 		Has: "services, operations, traces, dependencies and metrics, below api/, and services, operations and traces, below api/v3/",
 	})
 	for path, handle := range map[string]compat.HandleFunc{
