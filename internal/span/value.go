@@ -89,6 +89,18 @@ func (v Value) Text() string {
 	return ""
 }
 
+// Each calls yield with the elements of an array; other kinds have none.
+func (v Value) Each(yield func(Value) bool) {
+	if v.Kind != ValueArray {
+		return
+	}
+	for f, rest, ok := NextField([]byte(v.text)); ok; f, rest, ok = NextField(rest) {
+		if !yield(anyValue(f.Data)) {
+			return
+		}
+	}
+}
+
 // maxDepth bounds how deep arrays and maps are followed.
 const maxDepth = 16
 

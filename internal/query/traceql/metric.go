@@ -1,0 +1,386 @@
+package traceql
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/twinspan/twinspan/internal/span"
+)
+
+// Series is one line of numbers over time.
+type Series struct {
+	Labels []Label
+	// Points has one number for each step, NaN where there is none. Durations are in seconds.
+	Points []float64
+}
+
+// MaxSeries bounds the series that are kept while spans are counted.
+const MaxSeries = 1000
+
+// Collector makes the series of a query. It is not safe for concurrent use.
+type Collector struct {
+	metrics  *Metrics
+	rank     *Rank
+	from     int64
+	step     int64
+	steps    int
+	series   map[string]*cells
+	overflow bool
+}
+
+// cells are the sums of one series, by step.
+type cells struct {
+	labels []Label
+	cells  []cell
+}
+
+type cell struct {
+	count, sum, least, greatest float64
+	// buckets count values by size: see bucketOf.
+	buckets map[int]float64
+}
+
+// NewCollector makes a collector for steps of a length in nanoseconds, from a time on.
+func (q *Query) NewCollector(from, step int64, steps int) *Collector {
+	return &Collector{metrics: q.Metrics, rank: q.Rank, from: from, step: step, steps: steps, series: make(map[string]*cells)}
+}
+
+// Overflow says that there were more than MaxSeries series, of which the later ones are missing.
+func (c *Collector) Overflow() bool { return c.overflow }
+
+// NeedsPayload says that the series depend on more of a half than its columns.
+func (q *Query) NeedsPayload() bool {
+	needs := func(a Attribute) bool {
+		switch a.Intrinsic {
+		case NoIntrinsic:
+			return a != (Attribute{Scope: ScopeResource, Name: serviceName})
+		case StatusMessage, EventName, EventTimeSinceStart, LinkTraceID, LinkSpanID, InstrumentationVersion:
+			return true
+		}
+		return false
+	}
+	found := false
+	q.attributes(func(a Attribute) { found = found || needs(a) })
+	return found
+}
+
+// Simple gives the filter of a query that is one filter and, it may be, series of what it keeps, where both need no more
+// than each half by itself. Else nil.
+func (q *Query) Simple() *SpansetFilter {
+	if len(q.Pipeline.Stages) != 1 {
+		return nil
+	}
+	f, ok := q.Pipeline.Stages[0].(*SpansetFilter)
+	simple := ok
+	q.attributes(func(a Attribute) { simple = simple && !a.ofTrace() })
+	if !simple {
+		return nil
+	}
+	return f
+}
+
+// attributes visits all attributes of a query.
+func (q *Query) attributes(visit func(Attribute)) {
+	visitAll(q.Pipeline, visit)
+	if m := q.Metrics; m != nil {
+		if m.Attribute != nil {
+			visit(*m.Attribute)
+		}
+		for _, a := range m.By {
+			visit(a)
+		}
+	}
+}
+
+func visitAll(x any, visit func(Attribute)) {
+	switch x := x.(type) {
+	case *Pipeline:
+		for _, s := range x.Stages {
+			visitAll(s, visit)
+		}
+	case *SpansetFilter:
+		visitAll(x.Expr, visit)
+	case *SpansetOp:
+		visitAll(x.L, visit)
+		visitAll(x.R, visit)
+	case *ScalarFilter:
+		visitAll(x.L, visit)
+		visitAll(x.R, visit)
+	case *ScalarOp:
+		visitAll(x.L, visit)
+		visitAll(x.R, visit)
+	case *Aggregate:
+		visitAll(x.Expr, visit)
+	case *GroupBy:
+		visitAll(x.Expr, visit)
+	case *Select:
+		for _, a := range x.Attributes {
+			visit(a)
+		}
+	case *Binary:
+		visitAll(x.L, visit)
+		visitAll(x.R, visit)
+	case *Unary:
+		visitAll(x.X, visit)
+	case Attribute:
+		visit(x)
+	}
+}
+
+// AddHalf counts a half alone, for a query that is Simple.
+func (c *Collector) AddHalf(h *span.Half) { c.add(&env{span: &Span{Half: h}}) }
+
+// AddTrace counts the spans of sets that Eval found in a trace.
+func (c *Collector) AddTrace(t *Trace, sets []Spanset) {
+	for i := range sets {
+		for _, n := range sets[i].Spans {
+			c.add(&env{trace: t, span: &t.Spans[n]})
+		}
+	}
+}
+
+func (c *Collector) add(e *env) {
+	at := span.FloorDiv(e.span.Half.Start-c.from, c.step)
+	if at < 0 || at >= int64(c.steps) {
+		return
+	}
+	value := 0.0
+	if a := c.metrics.Attribute; a != nil {
+		v := e.attribute(*a)
+		if value = v.Float(); math.IsNaN(value) {
+			return
+		}
+		if v.Type == TypeDuration {
+			value /= 1e9
+		}
+	}
+	s := c.of(e)
+	if s == nil {
+		return
+	}
+	k := &s.cells[at]
+	if k.count == 0 {
+		k.least, k.greatest = value, value
+	}
+	k.count++
+	k.sum += value
+	k.least, k.greatest = min(k.least, value), max(k.greatest, value)
+	if f := c.metrics.Func; f == QuantileOverTime || f == HistogramOverTime {
+		if k.buckets == nil {
+			k.buckets = make(map[int]float64)
+		}
+		k.buckets[bucketOf(value, c.fine())]++
+	}
+}
+
+// of gives the series that a span counts in.
+func (c *Collector) of(e *env) *cells {
+	key := ""
+	var values [8]Value
+	list := values[:0]
+	for _, a := range c.metrics.By {
+		v := e.attribute(a)
+		list = append(list, v)
+		key += v.String() + "\x00"
+	}
+	s := c.series[key]
+	if s == nil {
+		if len(c.series) >= MaxSeries {
+			c.overflow = true
+			return nil
+		}
+		s = &cells{cells: make([]cell, c.steps)}
+		for i, a := range c.metrics.By {
+			v := list[i]
+			if v.Type == TypeText {
+				v.text = strings.Clone(v.text) // it aliases a half
+			}
+			s.labels = append(s.labels, Label{a.String(), v})
+		}
+		c.series[strings.Clone(key)] = s
+	}
+	return s
+}
+
+// fine is how many buckets there are to each doubling: for quantiles as many as keep them within 3%, for histograms 1, as
+// Tempo's.
+func (c *Collector) fine() float64 {
+	if c.metrics.Func == HistogramOverTime {
+		return 1
+	}
+	return 16
+}
+
+// zeroBucket has values of 0 and less.
+const zeroBucket = math.MinInt32
+
+// bucketOf numbers buckets so that bucket n ends with, and includes, 2^(n/fine).
+func bucketOf(v, fine float64) int {
+	if v <= 0 {
+		return zeroBucket
+	}
+	return int(math.Ceil(math.Log2(v)*fine - 1e-9))
+}
+
+func boundOf(bucket int, fine float64) float64 {
+	if bucket == zeroBucket {
+		return 0
+	}
+	return math.Exp2(float64(bucket) / fine)
+}
+
+// Result gives the series, ordered by their labels.
+func (c *Collector) Result() []Series {
+	var out []Series
+	for _, s := range c.series {
+		switch c.metrics.Func {
+		case QuantileOverTime:
+			for _, q := range c.metrics.Quantiles {
+				out = append(out, s.line(Label{"p", Float(q)}, func(k *cell) float64 { return k.quantile(q, c.fine()) }))
+			}
+		case HistogramOverTime:
+			out = append(out, s.histogram(c.fine())...)
+		default:
+			line := s.line(Label{}, func(k *cell) float64 { return k.value(c.metrics.Func, float64(c.step)/1e9) })
+			line.Labels = line.Labels[:len(s.labels)]
+			out = append(out, line)
+		}
+	}
+	slices.SortFunc(out, func(a, b Series) int {
+		return slices.CompareFunc(a.Labels, b.Labels, func(x, y Label) int {
+			n, ok := compare(x.Value, y.Value)
+			if !ok {
+				n = cmp.Compare(x.Value.Type, y.Value.Type)
+			}
+			return cmp.Or(cmp.Compare(x.Name, y.Name), n)
+		})
+	})
+	if c.rank != nil {
+		out = c.rank.keep(out)
+	}
+	return out
+}
+
+func (s *cells) line(extra Label, value func(*cell) float64) Series {
+	line := Series{Labels: append(s.labels[:len(s.labels):len(s.labels)], extra), Points: make([]float64, len(s.cells))}
+	for i := range s.cells {
+		line.Points[i] = value(&s.cells[i])
+	}
+	return line
+}
+
+// histogram makes one line of each bucket that has a value at any time.
+func (s *cells) histogram(fine float64) (out []Series) {
+	var used []int
+	for i := range s.cells {
+		for b := range s.cells[i].buckets {
+			if !slices.Contains(used, b) {
+				used = append(used, b)
+			}
+		}
+	}
+	slices.Sort(used)
+	for _, b := range used {
+		out = append(out, s.line(Label{"__bucket", Float(boundOf(b, fine))}, func(k *cell) float64 { return k.buckets[b] }))
+	}
+	return out
+}
+
+func (k *cell) value(f MetricsFunc, seconds float64) float64 {
+	switch {
+	case f == Rate:
+		return k.count / seconds
+	case f == CountOverTime:
+		return k.count
+	case k.count == 0:
+		return math.NaN()
+	case f == MinOverTime:
+		return k.least
+	case f == MaxOverTime:
+		return k.greatest
+	case f == AvgOverTime:
+		return k.sum / k.count
+	}
+	return k.sum
+}
+
+// quantile is the value that a part q of all is not greater than, within the width of a bucket.
+func (k *cell) quantile(q, fine float64) float64 {
+	if k.count == 0 {
+		return math.NaN()
+	}
+	buckets := make([]int, 0, len(k.buckets))
+	for b := range k.buckets {
+		buckets = append(buckets, b)
+	}
+	slices.Sort(buckets)
+	rank, passed := q*k.count, 0.0
+	for _, b := range buckets {
+		n := k.buckets[b]
+		if passed+n >= rank {
+			low, high := 0.0, boundOf(b, fine)
+			if b != zeroBucket {
+				low = boundOf(b-1, fine)
+			}
+			return min(max(low+(high-low)*(rank-passed)/n, k.least), k.greatest)
+		}
+		passed += n
+	}
+	return k.greatest
+}
+
+// keep takes, of each step, the points of all series but the N greatest or least away, and the series without points.
+func (r *Rank) keep(all []Series) (out []Series) {
+	if len(all) == 0 {
+		return nil
+	}
+	keep := make([][]bool, len(all))
+	for i := range keep {
+		keep[i] = make([]bool, len(all[i].Points))
+	}
+	for step := range all[0].Points {
+		var order []int
+		for i := range all {
+			if !math.IsNaN(all[i].Points[step]) {
+				order = append(order, i)
+			}
+		}
+		slices.SortStableFunc(order, func(a, b int) int {
+			n := cmp.Compare(all[b].Points[step], all[a].Points[step])
+			if r.Least {
+				n = -n
+			}
+			return n
+		})
+		for _, i := range order[:min(r.N, len(order))] {
+			keep[i][step] = true
+		}
+	}
+	for i := range all {
+		any := false
+		for step := range all[i].Points {
+			if !keep[i][step] {
+				all[i].Points[step] = math.NaN()
+			}
+			any = any || keep[i][step]
+		}
+		if any {
+			out = append(out, all[i])
+		}
+	}
+	return out
+}
+
+// Check says what keeps the query from being one for series, or for traces.
+func (q *Query) Check(series bool) error {
+	switch {
+	case series && q.Metrics == nil:
+		return fmt.Errorf("TraceQL: the query finds spans and makes no series: end it with a function over time, such as | rate()")
+	case !series && q.Metrics != nil:
+		return fmt.Errorf("TraceQL: the query makes series and finds no traces: leave out | %s", q.Metrics)
+	}
+	return nil
+}
