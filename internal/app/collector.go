@@ -12,14 +12,16 @@ import (
 	"github.com/twinspan/twinspan/internal/api"
 	"github.com/twinspan/twinspan/internal/ingest"
 	"github.com/twinspan/twinspan/internal/ingest/agentproto"
+	jaegeringest "github.com/twinspan/twinspan/internal/ingest/jaeger"
 	"github.com/twinspan/twinspan/internal/ingest/otlp"
+	"github.com/twinspan/twinspan/internal/ingest/skywalking"
 	"github.com/twinspan/twinspan/internal/ingest/zipkin"
 	"github.com/twinspan/twinspan/internal/store/pebble"
 	"github.com/twinspan/twinspan/internal/tenant"
 )
 
 // ports are the receivers' listeners, opened before anything else.
-type ports struct{ grpc, http, zipkin, agent net.Listener }
+type ports struct{ grpc, http, zipkin, jaegerGRPC, jaegerHTTP, skywalkingGRPC, skywalkingHTTP, agent net.Listener }
 
 // startCollector brings up a pipeline for each tenant, receivers and API, in this order.
 func (p *process) startCollector(ctx context.Context) error {
@@ -65,6 +67,10 @@ func (p *process) listenAll(ctx context.Context) (l ports, err error) {
 		{"receivers.otlp.grpc_address", r.OTLP.GRPCAddress, &l.grpc},
 		{"receivers.otlp.http_address", r.OTLP.HTTPAddress, &l.http},
 		{"receivers.zipkin.address", r.Zipkin.Address, &l.zipkin},
+		{"receivers.jaeger.grpc_address", r.Jaeger.GRPCAddress, &l.jaegerGRPC},
+		{"receivers.jaeger.http_address", r.Jaeger.HTTPAddress, &l.jaegerHTTP},
+		{"receivers.skywalking.grpc_address", r.SkyWalking.GRPCAddress, &l.skywalkingGRPC},
+		{"receivers.skywalking.http_address", r.SkyWalking.HTTPAddress, &l.skywalkingHTTP},
 		{"receivers.agent.address", r.Agent.Listen, &l.agent},
 	} {
 		if port.address == "" {
@@ -93,16 +99,22 @@ func (p *process) receive(ctx context.Context, l ports) {
 	}
 	w := ingest.NewRouter(writers)
 	o := otlp.New(p.cfg.Receivers.OTLP.Config, w, m, log)
-	if l.grpc != nil {
-		g := grpc.NewServer(o.GRPCOptions()...)
-		o.RegisterGRPC(g)
-		p.goRun("otlp/grpc", func() error { return serveGRPC(ctx, g, l.grpc) })
-	}
+	j := jaegeringest.New(p.cfg.Receivers.Jaeger.Config, w, m, log)
+	s := skywalking.New(p.cfg.Receivers.SkyWalking.Config, w, m, log)
+	p.receiveGRPC(ctx, "otlp/grpc", l.grpc, o)
+	p.receiveGRPC(ctx, "jaeger/grpc", l.jaegerGRPC, j)
+	p.receiveGRPC(ctx, "skywalking/grpc", l.skywalkingGRPC, s)
 	if l.http != nil {
 		p.serve(ctx, "otlp/http", l.http, server(o.Handler()))
 	}
 	if l.zipkin != nil {
 		p.serve(ctx, "zipkin", l.zipkin, server(zipkin.New(p.cfg.Receivers.Zipkin.Config, w, m, log).Handler()))
+	}
+	if l.jaegerHTTP != nil {
+		p.serve(ctx, "jaeger/http", l.jaegerHTTP, server(j.Handler()))
+	}
+	if l.skywalkingHTTP != nil {
+		p.serve(ctx, "skywalking/http", l.skywalkingHTTP, server(s.Handler()))
 	}
 	if l.agent != nil {
 		agents := make(map[string]http.Handler)
@@ -125,6 +137,22 @@ func byTenant(handlers map[string]http.Handler) http.Handler {
 		}
 		h.ServeHTTP(w, r)
 	})
+}
+
+// grpcReceiver is a receiver whose protocol has gRPC for a transport.
+type grpcReceiver interface {
+	GRPCOptions() []grpc.ServerOption
+	RegisterGRPC(*grpc.Server)
+}
+
+// receiveGRPC starts a receiver on a port, nil for one that is switched off.
+func (p *process) receiveGRPC(ctx context.Context, what string, l net.Listener, r grpcReceiver) {
+	if l == nil {
+		return
+	}
+	g := grpc.NewServer(r.GRPCOptions()...)
+	r.RegisterGRPC(g)
+	p.goRun(what, func() error { return serveGRPC(ctx, g, l) })
 }
 
 // serveGRPC runs a gRPC server until ctx is done.

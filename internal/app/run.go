@@ -186,7 +186,9 @@ func (p *process) hello() {
 	}
 	for _, port := range []struct{ name, setting string }{
 		{"otlp_grpc", "receivers.otlp.grpc_address"}, {"otlp_http", "receivers.otlp.http_address"},
-		{"zipkin", "receivers.zipkin.address"}, {"agents", "receivers.agent.address"},
+		{"zipkin", "receivers.zipkin.address"}, {"jaeger_grpc", "receivers.jaeger.grpc_address"}, {"jaeger_http", "receivers.jaeger.http_address"},
+		{"skywalking_grpc", "receivers.skywalking.grpc_address"}, {"skywalking_http", "receivers.skywalking.http_address"},
+		{"agents", "receivers.agent.address"},
 	} {
 		if address, ok := p.bound[port.setting]; ok {
 			args = append(args, port.name, address)

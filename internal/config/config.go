@@ -17,7 +17,9 @@ import (
 	"github.com/twinspan/twinspan/internal/collect"
 	"github.com/twinspan/twinspan/internal/ingest"
 	"github.com/twinspan/twinspan/internal/ingest/agentproto"
+	jaegeringest "github.com/twinspan/twinspan/internal/ingest/jaeger"
 	"github.com/twinspan/twinspan/internal/ingest/otlp"
+	"github.com/twinspan/twinspan/internal/ingest/skywalking"
 	"github.com/twinspan/twinspan/internal/ingest/zipkin"
 	"github.com/twinspan/twinspan/internal/query"
 	"github.com/twinspan/twinspan/internal/store/pebble"
@@ -59,9 +61,11 @@ type HTTP struct {
 
 // Receivers are the ports for spans, one group a protocol. An address of "" switches a port off.
 type Receivers struct {
-	OTLP   OTLP              `yaml:"otlp"`
-	Zipkin Zipkin            `yaml:"zipkin"`
-	Agent  agentproto.Config `yaml:"agent"`
+	OTLP       OTLP              `yaml:"otlp"`
+	Zipkin     Zipkin            `yaml:"zipkin"`
+	Jaeger     Jaeger            `yaml:"jaeger"`
+	SkyWalking SkyWalking        `yaml:"skywalking"`
+	Agent      agentproto.Config `yaml:"agent"`
 }
 
 // OTLP has a port for each of its transports.
@@ -75,6 +79,20 @@ type OTLP struct {
 type Zipkin struct {
 	Address       string `yaml:"address"`
 	zipkin.Config `yaml:",inline"`
+}
+
+// Jaeger has a port for each of its transports.
+type Jaeger struct {
+	GRPCAddress         string `yaml:"grpc_address"`
+	HTTPAddress         string `yaml:"http_address"`
+	jaegeringest.Config `yaml:",inline"`
+}
+
+// SkyWalking has a port for each of its transports.
+type SkyWalking struct {
+	GRPCAddress       string `yaml:"grpc_address"`
+	HTTPAddress       string `yaml:"http_address"`
+	skywalking.Config `yaml:",inline"`
 }
 
 // Query bounds questions and, for the role query, names the collector that answers them.
@@ -96,7 +114,8 @@ func Default() Config {
 		Receivers: Receivers{
 			OTLP:   OTLP{GRPCAddress: "127.0.0.1:4317", HTTPAddress: "127.0.0.1:4318", Config: otlp.DefaultConfig()},
 			Zipkin: Zipkin{Address: "127.0.0.1:9411", Config: zipkin.DefaultConfig()},
-			Agent:  agentproto.DefaultConfig(),
+			Jaeger: Jaeger{Config: jaegeringest.DefaultConfig()}, SkyWalking: SkyWalking{Config: skywalking.DefaultConfig()},
+			Agent: agentproto.DefaultConfig(),
 		},
 		Ingest: ingest.DefaultConfig(), WAL: wal.DefaultConfig(), Collect: collect.DefaultConfig(),
 		Store: pebble.DefaultConfig(), Query: Query{Config: query.DefaultConfig()}, API: api.DefaultConfig(), Jaeger: jaeger.DefaultConfig(),
@@ -123,6 +142,9 @@ func (c *Config) Validate() error {
 	for _, a := range []struct{ path, value string }{
 		{"http.address", c.HTTP.Address}, {"receivers.otlp.grpc_address", c.Receivers.OTLP.GRPCAddress},
 		{"receivers.otlp.http_address", c.Receivers.OTLP.HTTPAddress}, {"receivers.zipkin.address", c.Receivers.Zipkin.Address},
+		{"receivers.jaeger.grpc_address", c.Receivers.Jaeger.GRPCAddress}, {"receivers.jaeger.http_address", c.Receivers.Jaeger.HTTPAddress},
+		{"receivers.skywalking.grpc_address", c.Receivers.SkyWalking.GRPCAddress},
+		{"receivers.skywalking.http_address", c.Receivers.SkyWalking.HTTPAddress},
 	} {
 		if _, _, err := net.SplitHostPort(a.value); err != nil && a.value != "" {
 			errs = append(errs, fmt.Errorf("%s is %q, want host:port, such as 127.0.0.1:8680 or :8680 for all addresses", a.path, a.value))
@@ -139,6 +161,8 @@ func (c *Config) Validate() error {
 	}
 	at("receivers.otlp", c.Receivers.OTLP.Validate())
 	at("receivers.zipkin", c.Receivers.Zipkin.Validate())
+	at("receivers.jaeger", c.Receivers.Jaeger.Validate())
+	at("receivers.skywalking", c.Receivers.SkyWalking.Validate())
 	at("receivers.agent", c.Receivers.Agent.Validate())
 	at("ingest", c.Ingest.Validate())
 	at("wal", c.WAL.Validate())

@@ -9,13 +9,16 @@ import (
 
 // ReceiverMetrics counts what the receivers answer. The receivers of all protocols share one.
 type ReceiverMetrics struct {
-	// Requests is by protocol ("otlp/http", "otlp/grpc", "zipkin") and outcome: "ok", "partial", "later", "too_large",
+	// Requests is by protocol ("otlp/http", "otlp/grpc", "zipkin", "jaeger/grpc", "jaeger/http", "skywalking/grpc",
+	// "skywalking/http"; of a stream, each batch that is written) and outcome: "ok", "partial", "later", "too_large",
 	// "invalid", "unsupported", "cancelled".
 	Requests *prometheus.CounterVec
 	// Rejected counts spans that a request was taken without, by protocol and reason.
 	Rejected *prometheus.CounterVec
 	// Clamped counts spans that ended before they began and were given a duration of 0, by protocol.
 	Clamped *prometheus.CounterVec
+	// Ignored counts what is answered but holds no spans and is not kept, by protocol and service or path.
+	Ignored *prometheus.CounterVec
 }
 
 // NewReceiverMetrics makes the counters, which the caller registers.
@@ -29,12 +32,14 @@ func NewReceiverMetrics() *ReceiverMetrics {
 		Rejected: counter("twinspan_receiver_rejected_spans_total", "Spans that cannot be used, by reason.",
 			"protocol", "reason"),
 		Clamped: counter("twinspan_receiver_clamped_spans_total", "Spans that ended before they began.", "protocol"),
+		Ignored: counter("twinspan_receiver_ignored_messages_total", "Messages without spans, such as metrics of SkyWalking's agents, that are answered and not kept.",
+			"protocol", "service"),
 	}
 }
 
 // Register registers all of them.
 func (m *ReceiverMetrics) Register(r prometheus.Registerer) {
-	r.MustRegister(m.Requests, m.Rejected, m.Clamped)
+	r.MustRegister(m.Requests, m.Rejected, m.Clamped, m.Ignored)
 }
 
 // Pace lets something happen at most once in a while, such as a sample of what is refused in the log. The zero value is

@@ -8,7 +8,7 @@ var (
 	kindNames   = [...]string{"unspecified", "internal", "server", "client", "producer", "consumer"}
 	typeNames   = [...]string{"internal", "rpc", "http", "db", "cache", "mq"}
 	statusNames = [...]string{"unset", "ok", "error"}
-	routeNames  = [...]string{"unknown", "agent", "otlp", "zipkin"}
+	routeNames  = [...]string{"unknown", "agent", "otlp", "zipkin", "jaeger", "skywalking"}
 )
 
 func name[T ~uint8](names []string, v T) string {

@@ -3,6 +3,8 @@ package span
 import (
 	"encoding/binary"
 	"math"
+
+	"github.com/twinspan/twinspan/sdk/id"
 )
 
 // Payload is an OTLP Span message (opentelemetry.proto.trace.v1) that holds only the fields which are displayed but not
@@ -219,6 +221,19 @@ func (p Payload) AppendEvent(timeNanos int64, eventName string, attrs Payload) P
 		b = AppendStringField(b, 2, eventName)
 		attrs.each(fieldAttribute, func(m []byte) bool {
 			b = AppendBytesField(b, 3, m)
+			return true
+		})
+		return b
+	})
+}
+
+// AppendLink appends one link; attrs holds its attributes.
+func (p Payload) AppendLink(trace id.Trace, to id.Span, attrs Payload) Payload {
+	return appendMessage(p, fieldLink, func(b []byte) []byte {
+		b = AppendBytesField(b, 1, trace[:])
+		b = AppendBytesField(b, 2, binary.BigEndian.AppendUint64(nil, uint64(to)))
+		attrs.each(fieldAttribute, func(m []byte) bool {
+			b = AppendBytesField(b, 4, m)
 			return true
 		})
 		return b

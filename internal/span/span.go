@@ -65,6 +65,8 @@ const (
 	RouteAgent
 	RouteOTLP
 	RouteZipkin
+	RouteJaeger
+	RouteSkyWalking
 )
 
 // Half is one span as received. Its strings and bytes may alias the memory of the request that brought it: whoever keeps

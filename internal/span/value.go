@@ -50,6 +50,9 @@ func Bool(b bool) Value {
 	return v
 }
 
+// Bytes makes a value of bytes, which it copies.
+func Bytes(b []byte) Value { return Value{Kind: ValueBytes, text: string(b)} }
+
 // Int gives an integer value's number, 0 for other kinds.
 func (v Value) Int() int64 {
 	if v.Kind == ValueInt {

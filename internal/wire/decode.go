@@ -77,7 +77,7 @@ func (t *tables) half(h *span.Half, m []byte) error {
 		case 7:
 			h.Status = enum(f.Num, span.StatusError)
 		case 8:
-			h.Route = enum(f.Num, span.RouteZipkin)
+			h.Route = enum(f.Num, span.RouteSkyWalking)
 		case 9:
 			h.LoadTest, h.Coarse, h.Shared = f.Num&flagLoadTest != 0, f.Num&flagCoarse != 0, f.Num&flagShared != 0
 		case 10:

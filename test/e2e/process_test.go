@@ -94,6 +94,11 @@ func newServer(t *testing.T, role, dir string, env map[string]string) *server {
 		"TWINSPAN_RECEIVERS_OTLP_GRPC_ADDRESS": freePort(t),
 		"TWINSPAN_RECEIVERS_ZIPKIN_ADDRESS":    freePort(t),
 		"TWINSPAN_RECEIVERS_AGENT_ADDRESS":     freePort(t),
+
+		"TWINSPAN_RECEIVERS_JAEGER_GRPC_ADDRESS":     "",
+		"TWINSPAN_RECEIVERS_JAEGER_HTTP_ADDRESS":     "",
+		"TWINSPAN_RECEIVERS_SKYWALKING_GRPC_ADDRESS": "",
+		"TWINSPAN_RECEIVERS_SKYWALKING_HTTP_ADDRESS": "",
 	}}
 	s.env["TWINSPAN_HTTP_ADDRESS"] = s.http
 	for k, v := range env {
