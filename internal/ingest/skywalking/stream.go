@@ -86,12 +86,10 @@ func (s *Server) writeSome(ctx context.Context, segments <-chan []byte, room *se
 	}
 	d := newDecoder(&s.in.Limits)
 	var held, size int64
-	var sum uint64
 	for more := true; more; {
 		held += weight(m)
 		size += int64(len(m))
 		if ctx.Err() == nil {
-			sum = ingest.MixHash(sum, hash(m))
 			d.streamed(m)
 		}
 		if len(d.halves) >= batchSpans {
@@ -104,8 +102,8 @@ func (s *Server) writeSome(ctx context.Context, segments <-chan []byte, room *se
 		}
 	}
 	if ctx.Err() == nil {
-		// No request to be recognised: after an error the agent does not send again.
-		if err := s.in.Take(ctx, protocolGRPC, ingest.Request{Batch: d.batch(), Bytes: size, Hash: sum}, &d.left); err != nil {
+		// Without a hash: agents do not send again what a stream lost, and segments are recognised by their spans.
+		if err := s.in.Take(ctx, protocolGRPC, ingest.Request{Batch: d.batch(), Bytes: size}, &d.left); err != nil {
 			stop(err)
 		}
 	}
