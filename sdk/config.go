@@ -46,16 +46,6 @@ const (
 	RollSize   Rolling = "size"   // to name.1, name.2, ..., the highest number being the oldest
 )
 
-// Propagation is a format in which the trace context travels.
-type Propagation string
-
-// The formats of propagation.
-const (
-	W3C      Propagation = "w3c"       // traceparent, tracestate, baggage
-	SOFAHTTP Propagation = "sofa-http" // SOFATracer's X-B3-* with dotted span ids, baggage-, baggage-sys-
-	B3       Propagation = "b3"        // Zipkin's X-B3-* and b3; extract only
-)
-
 // Config is everything that can be set of a Tracer. Begin with DefaultConfig.
 type Config struct {
 	// App is the service's name, "local.app" in the logs. Required.
@@ -99,6 +89,7 @@ type Config struct {
 	BizBaggageBytes int `yaml:"biz_baggage_bytes"`
 	SysBaggageBytes int `yaml:"sys_baggage_bytes"`
 	// Inject are the formats written, Extract those read: the first valid one counts. Default W3C and SOFAHTTP; and B3.
+	// Who speaks another protocol than HTTP gives its formats to Span.Inject and Tracer.StartFrom.
 	Inject  []Propagation `yaml:"inject"`
 	Extract []Propagation `yaml:"extract"`
 }
@@ -185,14 +176,20 @@ func (c *Config) Validate() error {
 	case c.SysBaggageBytes < 0:
 		return bad("sys_baggage_bytes", c.SysBaggageBytes, "0 or more")
 	}
+	keys := make(map[string]Propagation)
 	for _, p := range c.Inject {
-		if p != W3C && p != SOFAHTTP {
-			return bad("inject", p, "a list of w3c, sofa-http")
+		key, ok := propagationKeys[p]
+		if !ok {
+			return bad("inject", p, "a list of "+propagationNames())
 		}
+		if other, taken := keys[key]; taken {
+			return bad("inject", p, fmt.Sprintf("a list in which %s stands without %s: both write %s", other, p, key))
+		}
+		keys[key] = p
 	}
 	for _, p := range c.Extract {
-		if p != W3C && p != SOFAHTTP && p != B3 {
-			return bad("extract", p, "a list of w3c, sofa-http, b3")
+		if _, ok := propagationKeys[p]; !ok {
+			return bad("extract", p, "a list of "+propagationNames())
 		}
 	}
 	return nil

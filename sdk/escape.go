@@ -54,11 +54,14 @@ func unescapePair(s string) string {
 }
 
 // escapeBaggage is SOFATracer's double escape of baggage values in HTTP headers. A blank value is sent empty.
-func escapeBaggage(s string) string {
+func escapeBaggage(s string) string { return escapeURL(escapeText(s)) }
+
+// escapeText is its single escape in message headers.
+func escapeText(s string) string {
 	if strings.TrimSpace(s) == "" {
 		return ""
 	}
-	return escapeURL(escapePair(s))
+	return escapePair(s)
 }
 
 const upperHex = "0123456789ABCDEF"

@@ -1,9 +1,46 @@
 package twinspan
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/twinspan/twinspan/sdk/id"
+)
+
+// Propagation is a format in which the trace context travels. Each is written and read byte for byte as by the one who
+// has it; what a format cannot carry (a business baggage key that it would read as something else, say) it leaves out.
+type Propagation string
+
+// The formats of propagation. Those of a protocol (Dubbo, RocketMQ, ...) are given to StartFrom and Inject by who speaks
+// it; SOFAHTTP, SOFAText and B3 have keys in common, so only one of them can be written at a time.
+const (
+	// W3C is traceparent, tracestate and baggage.
+	W3C Propagation = "w3c"
+	// SOFAHTTP is what SOFATracer's HTTP clients and servers use: X-B3-* with dotted span ids, baggage-, baggage-sys-,
+	// values URL-encoded.
+	SOFAHTTP Propagation = "sofa-http"
+	// SOFAText is the same without the URL-encoding, as SOFATracer has it in the headers of Kafka and RabbitMQ messages.
+	SOFAText Propagation = "sofa-text"
+	// SOFAHead is SOFATracer's format for OpenTracing's TEXT_MAP and BINARY: all in one text under the key "sftc_head". In
+	// a BinaryCarrier it is BINARY.
+	SOFAHead Propagation = "sftc-head"
+	// SOFAHeadHTTP is that for OpenTracing's HTTP_HEADERS: the text URL-encoded.
+	SOFAHeadHTTP Propagation = "sftc-head-http"
+	// Dubbo is the same text in the attachment "dubbo.rpc.sofa.tracer".
+	Dubbo Propagation = "dubbo"
+	// RocketMQ is the same text in the user property "SOFA_TRACER_CONTEXT".
+	RocketMQ Propagation = "rocketmq"
+	// SpringMessage is the same text in the header "STREAM_SPAM_CONTEXT_SOFA" of Spring messages.
+	SpringMessage Propagation = "spring-message"
+	// SOFARPC is the header of a Bolt request: "new_rpc_trace_context" with the same text, and the "rpc_trace_context.*"
+	// that SOFARPC before 5.1 and MOSN read.
+	SOFARPC Propagation = "sofarpc"
+	// MOSN is "SOFA-TraceId" and "SOFA-RpcId", which MOSN has in HTTP and SOFARPC in REST and Triple.
+	MOSN Propagation = "mosn"
+	// B3 is Zipkin's X-B3-* with hex ids; when read, also the single header b3.
+	B3 Propagation = "b3"
+	// B3Single is Zipkin's b3 in one header.
+	B3Single Propagation = "b3-single"
 )
 
 // The keys of the formats, in their usual spelling.
@@ -15,8 +52,6 @@ const (
 	keySpanID      = "X-B3-SpanId"
 	keyParentID    = "X-B3-ParentSpanId"
 	keySampled     = "X-B3-Sampled"
-	keyFlags       = "X-B3-Flags"
-	keyB3          = "b3"
 	prefixBaggage  = "baggage-"
 	prefixSystem   = "baggage-sys-"
 	systemKey      = "sys-" // what prefixSystem has beyond prefixBaggage
@@ -32,133 +67,201 @@ type remote struct {
 	spanID    string   // dotted; "" under a foreign parent
 	id8       id.Span
 	state     string
+	app       string // the caller's, where the format names it
 	sampled   bool
 	undecided bool // the other side leaves the sampling decision to us
 	random    bool
 	biz, sys  []Pair
 }
 
-// extract reads the first valid of the configured formats, and the baggage of all.
-func (t *Tracer) extract(c Carrier, r *remote) {
-	for _, p := range t.config.Extract {
-		found := r.trace != (id.Trace{})
-		switch p {
-		case W3C:
-			if !found {
-				extractW3C(c, r)
-			}
-			extractW3CBaggage(c, r)
-		case SOFAHTTP:
-			if !found {
-				extractSOFA(c, r)
-			}
-			extractSOFABaggage(c, r)
-		case B3:
-			if !found {
-				extractB3(c, r)
-			}
-		}
-	}
-}
+// found says that one of the formats read so far had a valid context.
+func (r *remote) found() bool { return r.trace != id.Trace{} }
 
-// Inject writes the span's context into a carrier, in the configured formats.
-//
-// Inject from a Client or Producer span: it is the calling half, and a server may take over its dotted id. From a span of
-// another kind, SOFATracer's format carries a number of its own below the span, so that no two spans get one id.
-func (s *Span) Inject(c Carrier) {
-	if s == nil {
-		return
-	}
-	if headers, ok := c.(HeaderCarrier); ok {
-		c = &slabCarrier{HeaderCarrier: headers}
-	}
-	biz, sys := s.baggage()
-	for _, p := range s.tracer.config.Inject {
-		switch p {
-		case W3C:
-			s.injectW3C(c, biz)
-		case SOFAHTTP:
-			s.injectSOFA(c, biz, sys)
-		}
-	}
-}
-
-// injectSOFA writes what SOFATracer's HTTP clients write.
-func (s *Span) injectSOFA(c Carrier, biz, sys []Pair) {
-	spanID := s.spanID
-	if !s.kind.calls() {
-		spanID = s.nextChild()
-	}
-	c.Set(keyTraceID, escapeURL(s.traceID))
-	c.Set(keySpanID, escapeURL(spanID))
-	c.Set(keyParentID, escapeURL(id.ParentOf(spanID)))
-	if s.sampled {
-		c.Set(keySampled, "true")
-	} else {
-		c.Set(keySampled, "false")
-	}
-	for _, p := range sys {
-		c.Set(prefixSystem+escapePair(p.Key), escapeBaggage(p.Value))
-	}
-	for _, p := range biz {
-		// A business key that begins "sys-" would come out as system baggage on the other side; W3C baggage carries it.
-		if !strings.HasPrefix(p.Key, systemKey) {
-			c.Set(prefixBaggage+escapePair(p.Key), escapeBaggage(p.Value))
-		}
-	}
-}
-
-// extractSOFA reads X-B3-* that hold SOFATracer's ids. Both ids have to be there; a span id of 16 hex digits is B3's.
-func extractSOFA(c Carrier, r *remote) {
-	traceID, spanID := sofaIDs(c)
-	if traceID == "" || spanID == "" || isSpanHex(spanID) {
+// sofa takes the context of a SOFATracer, if both ids can be one.
+func (r *remote) sofa(traceID, spanID string, sampled bool) {
+	if traceID == "" || spanID == "" || len(traceID) > maxIDText || len(spanID) > maxIDText {
 		return
 	}
 	trace, _ := id.ParseTrace(traceID)
 	if trace.IsZero() {
 		return
 	}
-	r.traceID, r.trace, r.spanID, r.id8 = traceID, trace, spanID, id.SpanOf(spanID)
-	sampled, found := c.Get(keySampled)
-	r.sampled = !found || sampled == "1" || strings.EqualFold(sampled, "true")
+	r.traceID, r.trace, r.spanID, r.id8, r.sampled = traceID, trace, spanID, id.SpanOf(spanID), sampled
 }
 
-func sofaIDs(c Carrier) (traceID, spanID string) {
+// extract reads the first valid of the formats, and the baggage of all.
+func (r *remote) extract(c Carrier, formats []Propagation) {
+	for _, p := range formats {
+		switch p {
+		case W3C:
+			if !r.found() {
+				extractW3C(c, r)
+			}
+			extractW3CBaggage(c, r)
+		case SOFAHTTP, SOFAText:
+			if !r.found() {
+				extractSOFA(c, r, p)
+			}
+			extractSOFABaggage(c, r, p)
+		case B3, B3Single:
+			if !r.found() {
+				extractB3(c, r)
+			}
+		case SOFARPC:
+			extractSOFARPC(c, r)
+		case MOSN:
+			extractMOSN(c, r)
+		default:
+			extractText(c, r, p)
+		}
+	}
+}
+
+// outgoing is what the formats write.
+type outgoing struct {
+	*Span
+	dotted   string // the id that the other side continues; "" as long as no format needed it
+	biz, sys []Pair
+}
+
+// Inject writes the span's context into a carrier, in the formats given, or without any in those of Config.Inject.
+//
+// Inject from a Client or Producer span: it is the calling half, and a server may take over its dotted id. From a span of
+// another kind, SOFATracer's formats carry a number of its own below the span, so that no two spans get one id.
+func (s *Span) Inject(c Carrier, formats ...Propagation) {
+	if s == nil {
+		return
+	}
+	if headers, ok := c.(HeaderCarrier); ok {
+		c = &slabCarrier{HeaderCarrier: headers}
+	}
+	if len(formats) == 0 {
+		formats = s.tracer.config.Inject
+	}
+	o := outgoing{Span: s}
+	o.biz, o.sys = s.baggage()
+	for _, p := range formats {
+		switch p {
+		case W3C:
+			s.injectW3C(c, o.biz)
+		case SOFAHTTP, SOFAText:
+			o.injectSOFA(c, p)
+		case B3:
+			s.injectB3(c)
+		case B3Single:
+			s.injectB3Single(c)
+		case SOFARPC:
+			o.injectSOFARPC(c)
+		case MOSN:
+			o.injectMOSN(c)
+		default:
+			o.injectText(c, p)
+		}
+	}
+}
+
+// id gives the dotted id that the other side continues.
+func (o *outgoing) id() string {
+	if o.dotted == "" {
+		if o.dotted = o.spanID; !o.kind.calls() {
+			o.dotted = o.nextChild()
+		}
+	}
+	return o.dotted
+}
+
+// injectSOFA writes what SOFATracer's HTTP clients write, and without the URL-encoding what its messaging clients do.
+func (o *outgoing) injectSOFA(c Carrier, p Propagation) {
+	ids, values := escapeURL, escapeBaggage
+	if p == SOFAText {
+		ids, values = asItIs, escapeText
+	}
+	set(c, keyTraceID, ids(o.traceID))
+	set(c, keySpanID, ids(o.id()))
+	set(c, keyParentID, ids(id.ParentOf(o.id())))
+	c.Set(keySampled, strconv.FormatBool(o.sampled))
+	for _, p := range o.sys {
+		set(c, prefixSystem+escapePair(p.Key), values(p.Value))
+	}
+	for _, p := range o.biz {
+		// A business key that begins "sys-" would come out as system baggage on the other side; W3C baggage carries it.
+		if !strings.HasPrefix(p.Key, systemKey) {
+			set(c, prefixBaggage+escapePair(p.Key), values(p.Value))
+		}
+	}
+}
+
+func asItIs(s string) string { return s }
+
+// set sets a value that may hold anything, unless it would break the lines of HTTP headers.
+func set(c Carrier, key, value string) {
+	switch c.(type) {
+	case *slabCarrier, HeaderCarrier:
+		for i := range len(value) {
+			if value[i] < ' ' && value[i] != '\t' || value[i] == 0x7f {
+				return
+			}
+		}
+	}
+	c.Set(key, value)
+}
+
+// extractSOFA reads X-B3-* that hold SOFATracer's ids. Both ids have to be there; a span id of 16 hex digits is B3's.
+func extractSOFA(c Carrier, r *remote, p Propagation) {
+	traceID, spanID := sofaIDs(c, p)
+	if isSpanHex(spanID) {
+		return
+	}
+	sampled, found := c.Get(keySampled)
+	r.sofa(traceID, spanID, !found || sampled == "1" || strings.EqualFold(sampled, "true"))
+}
+
+func sofaIDs(c Carrier, p Propagation) (traceID, spanID string) {
 	traceID, _ = c.Get(keyTraceID)
 	spanID, _ = c.Get(keySpanID)
-	traceID, spanID = strings.TrimSpace(unescapeURL(traceID)), strings.TrimSpace(unescapeURL(spanID))
+	if p == SOFAHTTP {
+		traceID, spanID = unescapeURL(traceID), unescapeURL(spanID)
+	}
+	traceID, spanID = strings.TrimSpace(traceID), strings.TrimSpace(spanID)
 	if len(traceID) > maxIDText || len(spanID) > maxIDText {
 		return "", ""
 	}
 	return traceID, spanID
 }
 
-func extractSOFABaggage(c Carrier, r *remote) {
+func extractSOFABaggage(c Carrier, r *remote, p Propagation) {
 	if headers, ok := c.(HeaderCarrier); ok { // the hot path, without a closure
 		for key, values := range headers {
 			if rest, ok := cutPrefixFold(key, prefixBaggage); ok && len(values) > 0 {
-				r.addSOFABaggage(strings.ToLower(rest), values[0])
+				r.addSOFABaggage(strings.ToLower(rest), values[0], p)
 			}
 		}
 		return
 	}
 	var pairs []Pair
 	c.WithPrefix(prefixBaggage, func(key, value string) { pairs = append(pairs, Pair{key, value}) })
-	for _, p := range pairs {
-		r.addSOFABaggage(p.Key, p.Value)
+	for _, pair := range pairs {
+		r.addSOFABaggage(pair.Key, pair.Value, p)
 	}
 }
 
 // addSOFABaggage takes a header without its prefix "baggage-".
-func (r *remote) addSOFABaggage(key, value string) {
-	value = unescapePair(unescapeURL(value))
+func (r *remote) addSOFABaggage(key, value string, p Propagation) {
+	if p == SOFAHTTP {
+		value = unescapeURL(value)
+	}
+	value = unescapePair(value)
 	if rest, ok := cutPrefixFold(key, systemKey); ok {
-		r.sys = append(r.sys, Pair{unescapePair(rest), value})
+		r.addSystem(unescapePair(rest), value)
 		return
 	}
-	key = unescapePair(key)
+	r.addBusiness(unescapePair(key), value)
+}
+
+// addBusiness takes a business baggage item, unless another format had it: W3C baggage, which is read first, has the key's
+// spelling, and its value is the same or newer.
+func (r *remote) addBusiness(key, value string) {
 	for i := range r.biz {
-		// W3C baggage has the key's spelling, and its value is the same or newer.
 		if strings.EqualFold(r.biz[i].Key, key) {
 			return
 		}
@@ -166,45 +269,14 @@ func (r *remote) addSOFABaggage(key, value string) {
 	r.biz = append(r.biz, Pair{key, value})
 }
 
+func (r *remote) addSystem(key, value string) { r.sys = append(r.sys, Pair{key, value}) }
+
 func isSpanHex(s string) bool {
 	if len(s) != 16 {
 		return false
 	}
 	_, ok := id.ParseSpan(s)
 	return ok
-}
-
-// extractB3 reads Zipkin's B3, in one header or several. Its span is a foreign parent.
-func extractB3(c Carrier, r *remote) {
-	var traceID, spanID, sampled string
-	decided := false
-	if single, ok := c.Get(keyB3); ok {
-		parts := strings.Split(strings.TrimSpace(single), "-")
-		if len(parts) < 2 || len(parts) > 4 {
-			return
-		}
-		traceID, spanID = parts[0], parts[1]
-		if len(parts) > 2 {
-			sampled, decided = parts[2], true
-		}
-	} else {
-		traceID, spanID = sofaIDs(c)
-		sampled, decided = c.Get(keySampled)
-		if flags, _ := c.Get(keyFlags); flags == "1" {
-			sampled, decided = "d", true
-		}
-	}
-	span, ok := id.ParseSpan(spanID)
-	if !ok || len(spanID) != 16 || span == 0 || len(traceID) != 16 && len(traceID) != 32 || !isLowerHex(strings.ToLower(traceID)) {
-		return
-	}
-	trace, _ := id.ParseTrace(traceID)
-	if trace.IsZero() {
-		return
-	}
-	r.trace, r.traceID, r.id8 = trace, trace.String(), span
-	r.sampled = sampled == "1" || sampled == "d" || strings.EqualFold(sampled, "true")
-	r.undecided = !decided
 }
 
 func isLowerHex(s string) bool {

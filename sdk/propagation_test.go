@@ -55,7 +55,7 @@ func TestInjectAsSOFATracer(t *testing.T) {
 			span.sys = append(span.sys, Pair{k, v})
 		}
 		var got listCarrier
-		span.injectSOFA(&got, span.biz, span.sys)
+		(&outgoing{Span: span, biz: span.biz, sys: span.sys}).injectSOFA(&got, SOFAHTTP)
 		if len(got) < 4 {
 			t.Fatalf("%d: only %v", i, got)
 		}
@@ -229,8 +229,8 @@ func TestExtractAsSOFATracer(t *testing.T) {
 			continue // one id alone is no context: see wire-inbound.json
 		}
 		var r remote
-		extractSOFA(carrier, &r)
-		extractSOFABaggage(carrier, &r)
+		extractSOFA(carrier, &r, SOFAHTTP)
+		extractSOFABaggage(carrier, &r, SOFAHTTP)
 		if r.traceID != want.TraceID || r.spanID != want.SpanID || r.sampled != want.Sampled ||
 			!maps.Equal(asMap(r.biz), want.Biz) || !maps.Equal(asMap(r.sys), want.Sys) {
 			t.Errorf("%d %v: %+v, SOFATracer has %+v", i, g.Carrier, r, want)
@@ -357,7 +357,7 @@ func TestOrderOfFormats(t *testing.T) {
 			}
 		})
 		var r remote
-		tracer.extract(tt.carrier, &r)
+		r.extract(tt.carrier, tracer.config.Extract)
 		if r.traceID != tt.trace {
 			t.Errorf("%s: %+v", tt.name, r)
 		}
@@ -389,7 +389,7 @@ func TestProxyThatCopiesHeaders(t *testing.T) {
 			t.Fatalf("baggage %q", v)
 		}
 		var r remote
-		if tracer.extract(headers, &r); r.id8 != client.ID8() || r.spanID != client.SpanID() {
+		if r.extract(headers, tracer.config.Extract); r.id8 != client.ID8() || r.spanID != client.SpanID() {
 			t.Fatalf("%v", headers)
 		}
 	}

@@ -169,7 +169,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"server_span_id":    func(c *Config) { c.ServerSpanID = "none" },
 		"biz_baggage_bytes": func(c *Config) { c.BizBaggageBytes = -1 },
 		"sys_baggage_bytes": func(c *Config) { c.SysBaggageBytes = -1 },
-		"inject":            func(c *Config) { c.Inject = []Propagation{B3} },
+		"inject":            func(c *Config) { c.Inject = []Propagation{SOFAHTTP, B3} },
 		"extract":           func(c *Config) { c.Extract = []Propagation{"jaeger"} },
 	}
 	for name, change := range tests {

@@ -117,14 +117,18 @@ func (t *Tracer) Start(ctx context.Context, kind Kind, c Component, operation st
 	return t.start(ctx, kind, c, operation, nil)
 }
 
-// StartFrom starts a span for what a carrier brought: the headers of a request, the properties of a message. Without a
-// valid trace context in it, it is Start.
-func (t *Tracer) StartFrom(ctx context.Context, carrier Carrier, kind Kind, c Component, operation string) (context.Context, *Span) {
+// StartFrom starts a span for what a carrier brought: the headers of a request, the properties of a message. The first
+// valid of the formats counts, or without any given of those of Config.Extract; the baggage of all is merged. Without a
+// valid trace context it is Start.
+func (t *Tracer) StartFrom(ctx context.Context, carrier Carrier, kind Kind, c Component, operation string, formats ...Propagation) (context.Context, *Span) {
 	if t == nil {
 		return ctx, nil
 	}
+	if len(formats) == 0 {
+		formats = t.config.Extract
+	}
 	var r remote
-	t.extract(carrier, &r)
+	r.extract(carrier, formats)
 	return t.start(ctx, kind, c, operation, &r)
 }
 
@@ -133,7 +137,7 @@ func (t *Tracer) start(ctx context.Context, kind Kind, c Component, operation st
 	s.ctx = spanContext{ctx, s}
 	s.tags = s.inline[:0]
 	switch parent := SpanFromContext(ctx); {
-	case r != nil && r.trace != (id.Trace{}):
+	case r != nil && r.found():
 		s.below(r)
 	case parent != nil && parent.tracer != nil:
 		s.traceID, s.trace, s.state, s.random = parent.traceID, parent.trace, parent.state, parent.random
@@ -149,6 +153,7 @@ func (t *Tracer) start(ctx context.Context, kind Kind, c Component, operation st
 		s.sampled = t.sample()
 	}
 	if r != nil {
+		s.remoteApp = cut(r.app, maxText)
 		s.takeBaggage(r)
 	}
 	return &s.ctx, s

@@ -117,7 +117,7 @@ func extractW3C(c Carrier, r *remote) {
 	r.state, r.spanID = parseTracestate(c.All(keyTracestate), parent)
 
 	// SOFATracer's headers beside it, where they speak of the same trace and span, have the texts that W3C cannot carry.
-	traceID, spanID := sofaIDs(c)
+	traceID, spanID := sofaIDs(c, SOFAHTTP)
 	if traceID == "" || spanID == "" {
 		return
 	}
