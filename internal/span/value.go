@@ -148,6 +148,18 @@ func (v Value) any(depth int) any {
 	return v.Text()
 }
 
+// Members calls yield with the members of a map; other kinds have none.
+func (v Value) Members(yield func(key string, v Value) bool) {
+	if v.Kind != ValueMap {
+		return
+	}
+	for f, rest, ok := NextField([]byte(v.text)); ok; f, rest, ok = NextField(rest) {
+		if key, val, ok := keyValue(f.Data); ok && !yield(key, val) {
+			return
+		}
+	}
+}
+
 // keyValue reads an OTLP KeyValue message.
 func keyValue(m []byte) (key string, v Value, ok bool) {
 	for f, rest, more := NextField(m); more; f, rest, more = NextField(rest) {

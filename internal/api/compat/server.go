@@ -26,7 +26,7 @@ type Options struct {
 	Timeout time.Duration
 	Log     *slog.Logger
 	// Fail writes an error in the API's own form.
-	Fail func(w http.ResponseWriter, status int, message string)
+	Fail func(w http.ResponseWriter, r *http.Request, status int, message string)
 	// Has says what paths there are, for who asks for another.
 	Has string
 }
@@ -66,6 +66,13 @@ func (s *Server) Get(path string, handle HandleFunc) {
 	s.mux.HandleFunc(s.options.Prefix+path, s.wrongMethod)
 }
 
+// Refuse adds a route that answers every method with an error.
+func (s *Server) Refuse(path string, status int, message string) {
+	s.mux.HandleFunc(s.options.Prefix+path, func(w http.ResponseWriter, r *http.Request) {
+		s.Fail(w, r, Refuse(status, "%s", message))
+	})
+}
+
 // wrap adds time limit, errors and metrics.
 func (s *Server) wrap(route string, handle HandleFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -99,7 +106,7 @@ func (s *Server) Fail(w http.ResponseWriter, r *http.Request, err error) int {
 		s.options.Log.Error("request failed", "path", r.URL.Path, "query", r.URL.RawQuery, "status", status, "error", err)
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	s.options.Fail(w, status, message)
+	s.options.Fail(w, r, status, message)
 	return status
 }
 
@@ -124,11 +131,18 @@ type Response struct {
 // ContentType says what the answer is, if not JSON. Such an answer is never indented.
 func (r *Response) ContentType(mime string) { r.mime, r.pretty = mime, nil }
 
-// Header gives the headers, to be changed before the first Write; behind it, those that begin with http.TrailerPrefix.
-func (r *Response) Header() http.Header { return r.w.Header() }
+// HeaderPartial says, in a header or behind the answer in a trailer, why an answer is not all that there is, where the
+// API's own shape has no place for it.
+const HeaderPartial = "X-Twinspan-Partial"
 
-// Begun says that a part of the answer was written: an error can no longer be answered instead.
-func (r *Response) Begun() bool { return r.begun }
+// Partial sets HeaderPartial.
+func (r *Response) Partial(reason string) {
+	name := HeaderPartial
+	if r.begun {
+		name = http.TrailerPrefix + name
+	}
+	r.w.Header().Set(name, reason)
+}
 
 // Write writes a part of the answer.
 func (r *Response) Write(b []byte) (int, error) {

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -57,9 +58,21 @@ func New(config Config, q *query.Service, log *slog.Logger) *Handler {
 		"api/traces":                        h.search,
 		"api/traces/{id}":                   h.trace,
 		"api/dependencies":                  h.dependencies,
+		"api/metrics/latencies":             h.latencies,
+		"api/metrics/calls":                 h.callRates,
+		"api/metrics/errors":                h.errorRates,
+		"api/metrics/minstep":               h.minStep,
+		pathV3 + "services":                 h.servicesV3,
+		pathV3 + "operations":               h.operationsV3,
+		pathV3 + "traces":                   h.searchV3,
+		pathV3 + "traces/{id}":              h.traceV3,
+		pathV3 + "trace-summaries":          h.summariesV3,
+		pathV3 + "dependencies":             h.dependenciesV3,
 	} {
 		h.server.Get(path, handle)
 	}
+	h.server.Refuse("api/archive/{id}", http.StatusNotImplemented, "archive span storage was not configured: traces are kept for the retention")
+	h.server.Refuse("api/transform", http.StatusNotImplemented, "OTLP is not transformed here")
 	return h
 }
 
@@ -87,8 +100,12 @@ type errorJSON struct {
 // messageNotFound is Jaeger's; clients compare with it.
 const messageNotFound = "trace not found"
 
-// fail answers with an error.
-func fail(w http.ResponseWriter, status int, message string) {
+// fail answers with an error, in the form of the version that was asked.
+func fail(w http.ResponseWriter, r *http.Request, status int, message string) {
+	if strings.HasPrefix(r.URL.Path, Prefix+pathV3) {
+		failV3(w, status, message)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(answerJSON{Errors: []errorJSON{{Code: status, Message: message}}})

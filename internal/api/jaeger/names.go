@@ -38,23 +38,31 @@ func (h *Handler) operations(ctx context.Context, w *compat.Response, r *http.Re
 	if service == "" {
 		return compat.BadRequest("parameter 'service' is required")
 	}
-	var kind *span.Kind
-	if text := values.Get("spanKind"); text != "" {
-		k, err := span.ParseKind(text)
-		if err != nil {
-			return compat.BadRequest("unable to parse param 'spanKind': unsupported span kind: '%.100s'", text)
-		}
-		kind = &k
-	}
-	list, err := h.names.List(ctx, service)
+	operations, err := h.operationsOf(ctx, service, values.Get("spanKind"))
 	if err != nil {
 		return err
 	}
+	return w.JSON(answerJSON{Data: operations, Total: len(operations)})
+}
+
+// operationsOf lists the operations of a service, of one kind unless it is "".
+func (h *Handler) operationsOf(ctx context.Context, service, kind string) ([]operationJSON, error) {
+	var only span.Kind
+	if kind != "" {
+		var err error
+		if only, err = span.ParseKind(kind); err != nil {
+			return nil, compat.BadRequest("unable to parse param 'spanKind': unsupported span kind: '%.100s'", kind)
+		}
+	}
+	list, err := h.names.List(ctx, service)
+	if err != nil {
+		return nil, err
+	}
 	operations := []operationJSON{}
 	for _, n := range list {
-		if kind == nil || *kind == n.Kind {
+		if kind == "" || only == n.Kind {
 			operations = append(operations, operationJSON{n.Operation, n.Kind.String()})
 		}
 	}
-	return w.JSON(answerJSON{Data: operations, Total: len(operations)})
+	return operations, nil
 }

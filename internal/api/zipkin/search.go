@@ -22,7 +22,7 @@ func (h *Handler) trace(ctx context.Context, w *compat.Response, r *http.Request
 		return err
 	}
 	if t.Truncated {
-		w.Header().Set(HeaderPartial, "the trace has more spans than are shown")
+		w.Partial("the trace has more spans than are shown")
 	}
 	_, err = w.Write(append(appendTrace(make([]byte, 0, len(t.Nodes)*sizeOfNode), t), '\n'))
 	return err
@@ -74,7 +74,7 @@ func (h *Handler) traces(ctx context.Context, w *compat.Response, r *http.Reques
 		return err
 	}
 	if partial {
-		w.Header().Set(HeaderPartial, "the search ended before all spans were looked at: narrow the time range or add filters for older traces")
+		w.Partial("the search ended before all spans were looked at: narrow the time range or add filters for older traces")
 	}
 	ids := make([]id.Trace, len(found))
 	for i, f := range found {
@@ -87,28 +87,21 @@ func (h *Handler) traces(ctx context.Context, w *compat.Response, r *http.Reques
 func (h *Handler) write(ctx context.Context, w *compat.Response, ids []id.Trace) error {
 	left, begun := h.config.MaxSpans, false
 	var buf []byte
-	partial := func(reason string) {
-		name := HeaderPartial
-		if w.Begun() {
-			name = http.TrailerPrefix + name
-		}
-		w.Header().Set(name, reason)
-	}
 	err := compat.Each(ctx, h.query, h.config.ReadBatch, ids, func(at int, t *query.Trace, failed error) (bool, error) {
 		switch {
 		case failed != nil && !begun:
 			return false, failed
 		case failed != nil:
 			h.log.Error("search failed when it was answered in part", "trace", ids[at], "error", failed)
-			partial("trace " + ids[at].Hex() + " and those behind it cannot be read: see the server's log")
+			w.Partial("trace " + ids[at].Hex() + " and those behind it cannot be read: see the server's log")
 			return false, nil
 		case t == nil:
 			return true, nil
 		case t.Halves > left:
-			partial("traces are left out: together they have too many spans for one answer (zipkin.max_spans)")
+			w.Partial("traces are left out: together they have too many spans for one answer (zipkin.max_spans)")
 			return false, nil
 		case t.Truncated:
-			partial("trace " + t.ID.Hex() + " has more spans than are shown")
+			w.Partial("trace " + t.ID.Hex() + " has more spans than are shown")
 		}
 		left -= t.Halves
 		buf = append(buf[:0], ',')

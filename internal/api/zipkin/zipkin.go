@@ -27,10 +27,6 @@ const MaxLimit = 1500
 
 const apiName = "zipkin"
 
-// HeaderPartial says, in a header or behind the answer in a trailer, why an answer is not all that there is: Zipkin's
-// shape has no place for it.
-const HeaderPartial = "X-Twinspan-Partial"
-
 // Config bounds what requests may cost.
 type Config = compat.Config
 
@@ -80,7 +76,7 @@ func (h *Handler) Register(r prometheus.Registerer) error { return h.server.Regi
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.server.ServeHTTP(w, r) }
 
 // fail answers with text, as Zipkin does.
-func fail(w http.ResponseWriter, status int, message string) {
+func fail(w http.ResponseWriter, _ *http.Request, status int, message string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)

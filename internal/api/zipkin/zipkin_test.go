@@ -250,7 +250,7 @@ func TestPartialIsSaid(t *testing.T) {
 	for d.More() {
 		t.Fatal("there is more behind the answer")
 	}
-	if got := res.Trailer.Get(HeaderPartial); !strings.Contains(got, "zipkin.max_spans") {
+	if got := res.Trailer.Get(compat.HeaderPartial); !strings.Contains(got, "zipkin.max_spans") {
 		t.Errorf("trailer %q", got)
 	}
 
@@ -259,7 +259,7 @@ func TestPartialIsSaid(t *testing.T) {
 	c := query.DefaultConfig()
 	c.MaxScan = 1
 	h.query = query.New([]store.Reader{reader(t, text)}, c, log)
-	if w := get(t, h, "/zipkin/api/v2/traces?annotationQuery=nowhere"); w.Header().Get(HeaderPartial) == "" || w.Body.String() != "[]\n" {
+	if w := get(t, h, "/zipkin/api/v2/traces?annotationQuery=nowhere"); w.Header().Get(compat.HeaderPartial) == "" || w.Body.String() != "[]\n" {
 		t.Errorf("a search that was cut: %v %s", w.Header(), w.Body)
 	}
 }
