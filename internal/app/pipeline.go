@@ -62,6 +62,7 @@ func (t *pipeline) open(ctx context.Context) error {
 	}
 	walConfig := t.cfg.WAL
 	walConfig.Dir = filepath.Join(t.dir, "wal")
+	walConfig.MakeRoom = func() bool { return t.makeRoom(true) }
 	log, err := wal.Open(walConfig, t.log.With("part", "wal"))
 	if err != nil {
 		return inUse(t.dir, err)
@@ -174,10 +175,23 @@ func (t *pipeline) status() api.Status {
 	return s
 }
 
-// expire drops old days, now and every minute.
+// makeRoom drops the oldest data where the disk has too little room left; full says that a write found it full.
+func (t *pipeline) makeRoom(full bool) bool {
+	dropped, err := t.store.MakeRoom(full)
+	if err != nil && !errors.Is(err, store.ErrClosed) {
+		t.log.Error("cannot drop old data to make room on the disk", "error", err)
+	}
+	return len(dropped) > 0
+}
+
+// roomEvery is how often the room that is left on the disk is looked at.
+const roomEvery = time.Second
+
+// expire drops old days, now and every minute, and what is oldest as soon as the disk gets full.
 func (t *pipeline) expire(ctx context.Context) error {
-	tick := time.NewTicker(config.ExpireEvery)
+	tick, room := time.NewTicker(config.ExpireEvery), time.NewTicker(roomEvery)
 	defer tick.Stop()
+	defer room.Stop()
 	for {
 		dropped, err := t.store.Expire(ctx, time.Now())
 		if err != nil && ctx.Err() == nil {
@@ -186,10 +200,15 @@ func (t *pipeline) expire(ctx context.Context) error {
 		for _, d := range dropped {
 			t.log.Info("dropped a day", "day", d.String())
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil
+		for waiting := true; waiting; {
+			select {
+			case <-tick.C:
+				waiting = false
+			case <-room.C:
+				t.makeRoom(false)
+			case <-ctx.Done():
+				return nil
+			}
 		}
 	}
 }

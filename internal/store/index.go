@@ -184,23 +184,3 @@ func (x *index) drop(kv Volume) {
 		}
 	}
 }
-
-// oldestDay gives the volumes of the oldest day, acquired, unless it is the only day.
-func (x *index) oldestDay() []Volume {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if len(x.volumes) == 0 {
-		return nil
-	}
-	day := x.volumes[len(x.volumes)-1].Day()
-	if x.volumes[0].Day() == day {
-		return nil
-	}
-	var out []Volume
-	for _, v := range x.volumes {
-		if v.Day() == day && v.Acquire() {
-			out = append(out, v.Volume)
-		}
-	}
-	return out
-}

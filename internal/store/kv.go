@@ -43,6 +43,10 @@ type KV interface {
 	Volumes() []Volume
 	// Expired gives the volumes, acquired, oldest first, that are to be dropped by age and size.
 	Expired(now time.Time) []Volume
+	// Crowded gives the volumes, acquired, oldest first, that are to be dropped because the disk has too little room left;
+	// with full, which says that a write found it full, at least one. The newest volume is never among them, and none is
+	// while one that was dropped before is still read by somebody: it makes room once it is released.
+	Crowded(full bool) []Volume
 	// Drop takes a volume away for good; it is gone from the disk once it is released by all.
 	Drop(v Volume) error
 	// Close ends all use. Volumes must have been released.

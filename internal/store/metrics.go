@@ -9,7 +9,7 @@ import (
 // Metrics are a store's own measurements, from Open on.
 type Metrics struct {
 	ranges, calls, bytes, failures prometheus.Counter
-	dropped                        prometheus.Counter
+	dropped, crowded               prometheus.Counter
 	blocks                         prometheus.Counter
 	writeSeconds                   prometheus.Histogram
 	readSeconds                    *prometheus.HistogramVec
@@ -30,6 +30,7 @@ func newMetrics(s *Store) *Metrics {
 		bytes:    counter("written_bytes_total", "Bytes of the rows of written ranges."),
 		failures: counter("write_failures_total", "Ranges that could not be written; each is tried again."),
 		dropped:  counter("dropped_directories_total", "Directories dropped by expiry or for want of space."),
+		crowded:  counter("dropped_for_space_total", "Directories dropped because the disk was full."),
 		blocks:   counter("blocks_read_total", "Blocks opened by searches and traces."),
 		writeSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "twinspan_store_write_duration_seconds",
 			Help: "Duration of writing a range.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}),
@@ -44,7 +45,7 @@ func newMetrics(s *Store) *Metrics {
 // Register adds the collectors to r; it panics if they are there already, which is a mistake in the program: one process
 // has one store.
 func (m *Metrics) Register(r prometheus.Registerer) {
-	r.MustRegister(m.ranges, m.calls, m.bytes, m.failures, m.dropped, m.blocks, m.writeSeconds, m.readSeconds, m.size, m.kept)
+	r.MustRegister(m.ranges, m.calls, m.bytes, m.failures, m.dropped, m.crowded, m.blocks, m.writeSeconds, m.readSeconds, m.size, m.kept)
 }
 
 func (m *Metrics) read(what string, from time.Time) {

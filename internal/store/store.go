@@ -22,7 +22,7 @@ import (
 )
 
 var (
-	// ErrNoSpace says that the disk is full and that no older day is left to drop: nothing of what was to be written is
+	// ErrNoSpace says that the disk is full and that nothing older is left to drop: nothing of what was to be written is
 	// visible, and the same write may be tried again.
 	ErrNoSpace = errors.New("store: no space left on the disk")
 	// ErrInUse says that another process has the store's directory.
@@ -122,6 +122,8 @@ type Store struct {
 	metrics *Metrics
 	// scratch holds *scratch.
 	scratch sync.Pool
+	// room is held while room is made on the disk, so that two do not drop for the same want.
+	room sync.Mutex
 
 	// use is held for reading by what is under way and for writing by Close.
 	use    sync.RWMutex
@@ -291,7 +293,27 @@ func (s *Store) Expire(ctx context.Context, now time.Time) (dropped []Day, err e
 		return nil, err
 	}
 	defer s.end()
-	return s.drop(s.kv.Expired(now))
+	dropped, err = s.drop(s.kv.Expired(now))
+	return slices.Compact(dropped), err
+}
+
+// MakeRoom drops the oldest volumes until the disk has room again; full says that a write found it full. It gives the days
+// of which something went: none where there is room, where nothing but the newest volume is left, or where readers still
+// hold what was dropped before.
+func (s *Store) MakeRoom(full bool) (dropped []Day, err error) {
+	if err := s.begin(); err != nil {
+		return nil, err
+	}
+	defer s.end()
+	return s.makeRoom(full)
+}
+
+func (s *Store) makeRoom(full bool) ([]Day, error) {
+	s.room.Lock()
+	defer s.room.Unlock()
+	dropped, err := s.drop(s.kv.Crowded(full))
+	s.metrics.crowded.Add(float64(len(dropped)))
+	return slices.Compact(dropped), err
 }
 
 func (s *Store) drop(volumes []Volume) (dropped []Day, err error) {
@@ -305,13 +327,7 @@ func (s *Store) drop(volumes []Volume) (dropped []Day, err error) {
 		}
 		v.Release()
 	}
-	return slices.Compact(dropped), err
-}
-
-// dropOldestDay makes room on a full disk; false where there is no more than one day.
-func (s *Store) dropOldestDay() bool {
-	dropped, err := s.drop(s.index.oldestDay())
-	return err == nil && len(dropped) > 0
+	return dropped, err
 }
 
 // Stats counts what is stored.

@@ -52,8 +52,8 @@ func (s *Store) takeScratch() *scratch {
 
 // WriteRange stores a range. When it returns nil, the range is durable and visible as a whole; otherwise nothing of it is
 // visible, and it may be written again. A range that is done already, from and to the same offsets, is left as it is. One
-// that overlaps with others gives ErrConflict, a full disk ErrNoSpace, after the oldest day was dropped where there is
-// more than one.
+// that overlaps with others gives ErrConflict. On a full disk the oldest volumes are dropped; ErrNoSpace says that only the
+// newest is left.
 func (s *Store) WriteRange(ctx context.Context, r *Range) error {
 	if r.To <= r.ID.From || r.ID.From < 0 {
 		return fmt.Errorf("store: writing range %s: it ends at %d, where it begins or before", r.ID, r.To)
@@ -82,7 +82,7 @@ func (s *Store) WriteRange(ctx context.Context, r *Range) error {
 	return nil
 }
 
-// put writes the rows, dropping old days while the disk is full.
+// put writes the rows, dropping what is oldest while the disk is full.
 func (s *Store) put(ctx context.Context, w *rangeWriter) error {
 	doneRow := Row{TableDone, appendRange(nil, w.r.ID), w.done.encode()}
 	for {
@@ -95,8 +95,11 @@ func (s *Store) put(ctx context.Context, w *rangeWriter) error {
 			s.metrics.bytes.Add(float64(w.size()))
 			return nil
 		}
-		if !errors.Is(err, ErrNoSpace) || !s.dropOldestDay() {
+		if !errors.Is(err, ErrNoSpace) {
 			return err
+		}
+		if dropped, dropErr := s.makeRoom(true); len(dropped) == 0 {
+			return errors.Join(err, dropErr)
 		}
 	}
 }

@@ -14,18 +14,7 @@ import (
 // TestDiskFull fills the disk under a collector, a small one in memory: senders are told to come later, nothing
 // acknowledged is lost, also over a kill -9, and with room it goes on.
 func TestDiskFull(t *testing.T) {
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=48m"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("CI has to run this as root, on a disk of its own: %v", err)
-		}
-		t.Skipf("no disk of its own (needs root): %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := smallDisk(t, 48)
 	s := newServer(t, "collector", filepath.Join(dir, "data"), map[string]string{
 		"TWINSPAN_COLLECT_RANGE_AGE":        "1s",
 		"TWINSPAN_COLLECT_WINDOW":           "1s",
@@ -60,6 +49,82 @@ func TestDiskFull(t *testing.T) {
 	})
 	if out := s.output.String(); !strings.Contains(out, "space") {
 		t.Error("the collector's log does not say that the disk is full")
+	}
+}
+
+// smallDisk gives a disk of so many megabytes, in memory.
+func smallDisk(t *testing.T, megabytes int) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%dm", megabytes)); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("CI has to run this as root, on a disk of its own: %v", err)
+		}
+		t.Skipf("no disk of its own (needs root): %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// TestDiskFullOfOldData sends several times what the disk holds, all on one day: nobody is told to come later, the oldest is
+// dropped, and the newest is found, also after a kill -9.
+func TestDiskFullOfOldData(t *testing.T) {
+	s := newServer(t, "collector", filepath.Join(smallDisk(t, 40), "data"), map[string]string{
+		"TWINSPAN_COLLECT_RANGE_AGE":        "1s",
+		"TWINSPAN_COLLECT_RANGE_BYTES":      "1048576",
+		"TWINSPAN_COLLECT_WINDOW":           "1s",
+		"TWINSPAN_WAL_SEGMENT_BYTES":        "2097152",
+		"TWINSPAN_INGEST_MAX_REQUEST_BYTES": "1048576",
+		"TWINSPAN_STORE_RESERVE_BYTES":      "8388608",
+		"TWINSPAN_PARTITIONS":               "2",
+	})
+	s.start()
+	s.ready()
+	random := newRandom()
+	var first, last []string
+	for n := range 320 { // of 250 kB each that hardly compress
+		body, ids := otlp(random, 40)
+		parts := bytes.Split(body, []byte("西湖龙井"))
+		noisy := bytes.Clone(parts[0])
+		for _, p := range parts[1:] {
+			for range 3 << 10 {
+				noisy = append(noisy, byte('a'+random.IntN(26)))
+			}
+			noisy = append(noisy, p...)
+		}
+		if code, text, err := post(s.tracesURL(), "application/json", noisy); err != nil || code != http.StatusOK {
+			t.Fatalf("request %d: %d %s %v", n, code, text, err)
+		}
+		if n == 0 {
+			first = ids
+		}
+		last = ids
+	}
+	check := func() {
+		t.Helper()
+		for _, id := range last {
+			if tr, err := s.trace(id); err != nil || tr.Halves != 2 {
+				t.Fatalf("the newest trace: %v %+v", err, tr)
+			}
+		}
+		if tr, err := s.trace(first[0]); err == nil {
+			t.Errorf("the oldest trace is still there: %+v", tr)
+		}
+	}
+	check()
+	if n := s.metric(t, "twinspan_store_dropped_for_space_total"); n < 1 {
+		t.Errorf("%v directories were dropped for space", n)
+	}
+	s.kill()
+	s.start()
+	s.ready()
+	check()
+	if out := s.output.String(); !strings.Contains(out, "the disk is full: dropping the oldest stored data") {
+		t.Error("the collector's log does not say what it drops")
 	}
 }
 

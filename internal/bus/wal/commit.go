@@ -86,7 +86,11 @@ func (l *Log) commit(requests []*request) {
 			l.closeFile()
 		}
 		if l.file == nil {
-			if err := l.roll(); err != nil {
+			err := l.roll()
+			if err != nil && l.madeRoom(err) {
+				err = l.roll()
+			}
+			if err != nil {
 				l.fail(requests, err)
 				return
 			}
@@ -124,10 +128,15 @@ func (l *Log) commitTogether(requests []*request) {
 	for _, r := range requests {
 		records += int64(len(r.records))
 	}
+	roomMade := false
 	for attempt := 0; ; attempt++ {
 		err := l.write(requests)
 		if err == nil {
 			break
+		}
+		if l.file != nil && !roomMade && l.madeRoom(err) {
+			roomMade = true
+			continue
 		}
 		if l.file == nil && attempt == 0 {
 			if rollErr := l.roll(); rollErr == nil {
@@ -218,6 +227,11 @@ func (l *Log) fail(requests []*request, err error) {
 		r.err = err
 		close(r.done)
 	}
+}
+
+// madeRoom asks for room where that is what err is about.
+func (l *Log) madeRoom(err error) bool {
+	return isFull(err) && l.cfg.MakeRoom != nil && l.cfg.MakeRoom()
 }
 
 // active is the last segment, which only the committer changes.

@@ -23,6 +23,9 @@ type Config struct {
 	// SkipCorrupt goes on where acknowledged records cannot be read any more: they are logged,
 	// counted and left out, instead of ErrCorrupt. It is for an operator who has accepted the loss.
 	SkipCorrupt bool `yaml:"skip_corrupt"`
+	// MakeRoom, if set, is asked when the disk is full; where it says that it made room, what was to be written is tried
+	// once more. Nothing is committed while it runs, and it must not call the log. Set by the caller, not by the file.
+	MakeRoom func() bool `yaml:"-"`
 }
 
 const (

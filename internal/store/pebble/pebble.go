@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,12 +28,13 @@ type Config struct {
 	Dir string `yaml:"-"`
 	// RetentionDays is the number of days that a day's data is kept after the day's end. At least 1.
 	RetentionDays int `yaml:"retention_days"`
-	// MaxBytes is the size on disk beyond which the oldest data is dropped, 0 for none.
+	// MaxBytes is the size on disk beyond which the oldest data is dropped, 0 for none. A day goes on in a further
+	// directory at a twentieth of it or, without it, of the disk.
 	MaxBytes int64 `yaml:"max_bytes"`
 	// MemoryBytes is the size of the cache of what was read.
 	MemoryBytes int64 `yaml:"memory_bytes"`
-	// ReserveBytes of the disk are left free: a write that would use them finds the disk full. The databases' own
-	// bookkeeping needs some room always.
+	// ReserveBytes of the disk are left free: where less is left, the oldest data is dropped, and a write that would use
+	// them finds the disk full. The databases' own bookkeeping and the log need some room always.
 	ReserveBytes int64 `yaml:"reserve_bytes"`
 	// Cache is the cache, where several stores share one; nil gives a store its own, of MemoryBytes.
 	Cache *Cache `yaml:"-"`
@@ -60,9 +62,6 @@ func (c *Config) Validate() error {
 	return nil
 }
 
-// volumeBytes is the size at which a day goes on in a further directory, 0 for never.
-func (c *Config) volumeBytes() int64 { return c.MaxBytes / 20 }
-
 const (
 	lockName  = "LOCK"
 	ownerName = "OWNER"
@@ -82,6 +81,7 @@ type KV struct {
 	mu      sync.Mutex
 	volumes []*volume // newest first
 	tables  int       // number of the last incoming table
+	leaving int64     // bytes of volumes that were dropped and are still held by readers
 	closed  bool
 }
 
@@ -235,6 +235,32 @@ func (k *KV) Expired(now time.Time) []store.Volume {
 	return acquire(old)
 }
 
+// Crowded implements store.KV.
+func (k *KV) Crowded(full bool) []store.Volume {
+	var short int64 // of the reserve
+	if use, err := k.fs.GetDiskUsage(k.cfg.Dir); err == nil {
+		short = k.cfg.ReserveBytes - int64(min(use.AvailBytes, math.MaxInt64))
+	}
+	if short <= 0 && !full {
+		return nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if short -= k.leaving; short <= 0 && (!full || k.leaving > 0) {
+		return nil
+	}
+	var old []*volume
+	for i := len(k.volumes) - 1; i > 0 && (short > 0 || full); i-- {
+		v := k.volumes[i]
+		short -= v.Bytes()
+		full = false
+		old = append(old, v)
+		k.log.Warn("the disk is full: dropping the oldest stored data; keep less (retention_days, max_bytes), or give it a larger disk",
+			"directory", v.name, "bytes", v.Bytes(), "reserve_bytes", k.cfg.ReserveBytes)
+	}
+	return acquire(old)
+}
+
 // Drop implements store.KV.
 func (k *KV) Drop(v store.Volume) error {
 	k.mu.Lock()
@@ -245,8 +271,11 @@ func (k *KV) Drop(v store.Volume) error {
 	}
 	gone := k.volumes[i]
 	k.volumes = slices.Delete(k.volumes, i, i+1)
+	bytes := gone.Bytes()
+	gone.leaving = bytes
+	k.leaving += bytes
 	k.mu.Unlock()
-	k.log.Info("dropping stored data", "directory", gone.name, "bytes", gone.Bytes())
+	k.log.Info("dropping stored data", "directory", gone.name, "bytes", bytes)
 	gone.drop()
 	return nil
 }
@@ -316,6 +345,22 @@ func full(err error) error {
 	return err
 }
 
+// minVolumeBytes is the least part of a disk at which a day goes on in a further directory.
+const minVolumeBytes = 1 << 20
+
+// volumeBytes is the size at which a day goes on in a further directory, so that dropping the oldest takes a twentieth of what
+// there is at most; 0 for never.
+func (k *KV) volumeBytes() int64 {
+	if k.cfg.MaxBytes > 0 {
+		return k.cfg.MaxBytes / 20
+	}
+	use, err := k.fs.GetDiskUsage(k.cfg.Dir)
+	if err != nil {
+		return 0
+	}
+	return max(int64(min(use.TotalBytes, math.MaxInt64))/20, minVolumeBytes)
+}
+
 // volumeFor gives, acquired, the directory that a day's data goes to.
 func (k *KV) volumeFor(day store.Day) (*volume, error) {
 	k.mu.Lock()
@@ -325,7 +370,7 @@ func (k *KV) volumeFor(day store.Day) (*volume, error) {
 		if v.day != day {
 			continue
 		}
-		if limit := k.cfg.volumeBytes(); (limit == 0 || v.Bytes() < limit) && v.Acquire() {
+		if limit := k.volumeBytes(); (limit == 0 || v.Bytes() < limit) && v.Acquire() {
 			return v, nil
 		}
 		number = v.number + 1

@@ -43,6 +43,7 @@ type volume struct {
 	mu      sync.Mutex
 	refs    int // 1 for the KV itself
 	dropped bool
+	leaving int64 // what KV.leaving has of it
 }
 
 var _ store.Volume = (*volume)(nil)
@@ -149,7 +150,11 @@ func (v *volume) Release() {
 	if !last {
 		return
 	}
-	if err := v.remove(); err != nil {
+	err := v.remove()
+	v.kv.mu.Lock()
+	v.kv.leaving -= v.leaving
+	v.kv.mu.Unlock()
+	if err != nil {
 		v.kv.log.Error("removing dropped data failed: remove the directory by hand, or restart", "directory", v.name, "err", err)
 	}
 }

@@ -97,6 +97,9 @@ func (m *Memory) Expired(now time.Time) (out []store.Volume) {
 	return out
 }
 
+// Crowded implements store.KV: memory is not a disk.
+func (m *Memory) Crowded(bool) []store.Volume { return nil }
+
 // Drop implements store.KV.
 func (m *Memory) Drop(v store.Volume) error {
 	m.mu.Lock()
