@@ -223,7 +223,9 @@ func TestErrorsBecomeStatuses(t *testing.T) {
 // panicking is a reader with a bug.
 type panicking struct{ querytest.Reader }
 
-func (*panicking) Rollups(context.Context, int64, int64, func(*span.Rollup) bool) error { panic("bug") }
+func (*panicking) Rollups(context.Context, store.RollupQuery, func(*span.Rollup) bool) (store.Interval, error) {
+	panic("bug")
+}
 
 func TestAPanicIsAnswered(t *testing.T) {
 	w := get(newAPI(t, &panicking{}), "/api/v1/apps")

@@ -18,7 +18,7 @@ func (b *bench) sums() string {
 	b.t.Helper()
 	sums := make(map[span.RollupKey]*span.Rollup)
 	for _, r := range []store.Reader{b.c, b.c.Stored()} {
-		err := r.Rollups(context.Background(), 0, 1<<40, func(row *span.Rollup) bool {
+		_, err := r.Rollups(context.Background(), store.RollupQuery{To: 1 << 40, Step: 1}, func(row *span.Rollup) bool {
 			sum := sums[row.RollupKey]
 			if sum == nil {
 				sum = new(span.Rollup)

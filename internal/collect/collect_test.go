@@ -135,7 +135,7 @@ func (b *bench) edges() map[string]uint64 {
 	b.t.Helper()
 	sums := make(map[string]uint64)
 	for _, r := range []store.Reader{b.c, b.c.Stored()} {
-		err := r.Rollups(context.Background(), 0, 1<<40, func(row *span.Rollup) bool {
+		_, err := r.Rollups(context.Background(), store.RollupQuery{To: 1 << 40, Step: 1}, func(row *span.Rollup) bool {
 			sums[row.Caller+">"+row.Callee] += row.Calls
 			return true
 		})

@@ -127,31 +127,36 @@ func (p *partition) search(q *store.Query, found matches) matches {
 // Rollups gives the rows of memory and store together, because a range moves from one to the other at any moment and its
 // rows have no identity by which a reader of both could recognise them: memory is read first, and then the store without
 // the ranges that were there. So each range counts exactly once.
-func (c *Collector) Rollups(ctx context.Context, from, to int64, yield func(*span.Rollup) bool) error {
+func (c *Collector) Rollups(ctx context.Context, q store.RollupQuery, yield func(*span.Rollup) bool) (store.Interval, error) {
 	c.catchUp(ctx, c.parts...)
-	inMemory := make(map[store.RangeID]bool)
+	var minutes store.Interval
+	inMemory, stopped := make(map[store.RangeID]bool), false
 	for _, p := range c.parts {
-		if !p.rollups(from, to, inMemory, yield) {
-			return nil
+		p.rollups(inMemory, func(row *span.Rollup) bool {
+			if row.Minute >= q.From && row.Minute < q.To {
+				minutes.Include(row.Minute, row.Minute+1)
+				counted := *row
+				counted.Minute = q.Minute(row.Minute)
+				stopped = !yield(&counted)
+			}
+			return !stopped
+		})
+		if stopped {
+			return minutes, nil
 		}
 	}
-	return c.store.RollupsWithout(ctx, from, to, inMemory, yield)
+	stored, err := c.store.RollupsWithout(ctx, q, inMemory, yield)
+	minutes.Include(stored.From, stored.To)
+	return minutes, err
 }
 
-func (p *partition) rollups(from, to int64, seen map[store.RangeID]bool, yield func(*span.Rollup) bool) (more bool) {
+func (p *partition) rollups(seen map[store.RangeID]bool, yield func(*span.Rollup) bool) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	more = true
 	for _, r := range p.ranges() {
 		seen[r.id()] = true
-		r.count.Each(func(row *span.Rollup) bool {
-			if row.Minute >= from && row.Minute < to {
-				more = yield(row)
-			}
-			return more
-		})
+		r.count.Each(yield)
 	}
-	return more
 }
 
 // Stored is the store as it is read beside the Collector, which gives the roll-ups of both.
@@ -160,7 +165,9 @@ func (c *Collector) Stored() store.Reader { return stored{c.store} }
 type stored struct{ *store.Store }
 
 // Rollups gives nothing: see Collector.Rollups.
-func (stored) Rollups(context.Context, int64, int64, func(*span.Rollup) bool) error { return nil }
+func (stored) Rollups(context.Context, store.RollupQuery, func(*span.Rollup) bool) (store.Interval, error) {
+	return store.Interval{}, nil
+}
 
 // Open counts what is in memory: calls of ranges that are not in the store yet, and halves that wait.
 func (c *Collector) Open() (calls, waiting int) {

@@ -11,6 +11,18 @@ import (
 // mostSteps is how many steps a series of all applications has at most, but for one that their alignment adds.
 const mostSteps = 119
 
+// stepFor gives the minutes of a step for a range of minutes: few enough steps, and of a length at which roll-ups are
+// kept added up.
+func stepFor(minutes int64) int64 {
+	step := (minutes + mostSteps - 1) / mostSteps
+	for _, whole := range [...]int64{10, 60} {
+		if step > whole/2 {
+			step = (step + whole - 1) / whole * whole
+		}
+	}
+	return step
+}
+
 // AppCounts is what one application, store or queue received, step by step. Its JSON is that of the API.
 type AppCounts struct {
 	Name   string  `json:"name"`
@@ -35,16 +47,14 @@ func (s *Service) AppSeries(ctx context.Context, r Range) (*AppSeries, error) {
 	if err != nil {
 		return nil, err
 	}
-	per := (to - from + mostSteps - 1) / mostSteps
-	first, last := to, from-1
+	per := stepFor(to - from)
 	from = span.FloorDiv(from, per) * per
 	steps := (to - from + per - 1) / per
 	type counts struct{ calls, errors []uint64 }
 	whole, parts := make(received), make(map[receivedKey]*counts)
-	err = s.each(ctx, r, func(row *span.Rollup) {
+	seen, err := s.each(ctx, r, per, func(row *span.Rollup) {
 		k := receivedKey{row.Callee, row.Instance, row.Source == span.SourceStats}
 		at := span.FloorDiv(row.Minute-from, per)
-		first, last = min(first, row.Minute), max(last, row.Minute)
 		if row.Type == span.TypeInternal || k.stats && row.Side != span.KindServer || at < 0 || at >= steps {
 			return
 		}
@@ -78,7 +88,7 @@ func (s *Service) AppSeries(ctx context.Context, r Range) (*AppSeries, error) {
 		}
 	}
 	out := &AppSeries{Start: from * minute, StepSeconds: per * 60}
-	if out.Data, err = s.data(ctx, r, first, last); err != nil {
+	if out.Data, err = s.data(ctx, r, seen); err != nil {
 		return nil, err
 	}
 	for name, sum := range sums {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/internal/span"
+	"github.com/twinspan/twinspan/internal/store"
 	"github.com/twinspan/twinspan/sdk/histogram"
 )
 
@@ -63,14 +64,15 @@ func (t *total) quantile(q float64) int64 {
 	return int64(math.Round(v))
 }
 
-// each reads the roll-ups of all readers.
-func (s *Service) each(ctx context.Context, r Range, yield func(*span.Rollup)) error {
-	from, to, err := s.minutes(r)
-	if err != nil {
-		return err
+// each reads the roll-ups of all readers, added up over steps of so many minutes; over the whole range for step 0. It gives
+// the minutes of which there were any.
+func (s *Service) each(ctx context.Context, r Range, step int64, yield func(*span.Rollup)) (seen store.Interval, err error) {
+	q := store.RollupQuery{Step: step}
+	if q.From, q.To, err = s.minutes(r); err != nil {
+		return seen, err
 	}
 	for _, reader := range s.readers {
-		err := reader.Rollups(ctx, from, to, func(row *span.Rollup) bool {
+		minutes, err := reader.Rollups(ctx, q, func(row *span.Rollup) bool {
 			yield(row)
 			return true
 		})
@@ -78,10 +80,11 @@ func (s *Service) each(ctx context.Context, r Range, yield func(*span.Rollup)) e
 			err = ctx.Err()
 		}
 		if err != nil {
-			return fmt.Errorf("read roll-ups: %w", err)
+			return seen, fmt.Errorf("read roll-ups: %w", err)
 		}
+		seen.Include(minutes.From, minutes.To)
 	}
-	return nil
+	return seen, nil
 }
 
 // Names of sources in answers.

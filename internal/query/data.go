@@ -18,10 +18,11 @@ const (
 
 // data gives the part of a range, from the first to the last of some minutes, in which there are calls: what counts are
 // divided by to get rates. A system that was started within the range so shows the rate that it has, not a part of it.
-func (s *Service) data(ctx context.Context, r Range, first, last int64) (Range, error) {
-	if first > last {
+func (s *Service) data(ctx context.Context, r Range, minutes store.Interval) (Range, error) {
+	if minutes.From >= minutes.To {
 		return Range{}, nil
 	}
+	first, last := minutes.From, minutes.To-1
 	d := Range{first * minute, min((last+1)*minute, r.To)}
 	// Of the first minute of the range all calls are counted. In a later one there may have been none at its begin.
 	if first > span.FloorDiv(r.From, minute) {

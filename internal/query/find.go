@@ -177,7 +177,7 @@ func (s *Service) Names(ctx context.Context, r Range, to map[Name]struct{}) erro
 		n.App, n.Operation = strings.Clone(app), strings.Clone(operation) // a row is valid only now
 		seen[n] = struct{}{}
 	}
-	err := s.each(ctx, r, func(row *span.Rollup) {
+	_, err := s.each(ctx, r, 0, func(row *span.Rollup) {
 		roles.add(row)
 		caller, callee := span.KindClient, span.KindServer
 		switch row.Type {

@@ -192,7 +192,7 @@ func TestAppSeries(t *testing.T) {
 	}
 	// A week in 120 steps at most.
 	s, err = service.AppSeries(t.Context(), Range{querytest.Base - 6*24*3600e9, querytest.Base + 24*3600e9})
-	if err != nil || s.StepSeconds != 85*60 {
+	if err != nil || s.StepSeconds != 120*60 {
 		t.Fatal(s, err)
 	}
 	steps, sum := len(s.Apps[0].Calls), int64(0)

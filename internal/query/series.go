@@ -32,7 +32,7 @@ type operationKey struct {
 func (s *Service) Operations(ctx context.Context, r Range, app string) ([]Operation, error) {
 	totals := make(map[operationKey]*total)
 	hasCalls := false
-	err := s.each(ctx, r, func(row *span.Rollup) {
+	_, err := s.each(ctx, r, 0, func(row *span.Rollup) {
 		k := operationKey{row.Operation, row.Type, row.Source == span.SourceStats}
 		if app != "" && nodeName(row.Callee) != app || k.stats && row.Side == span.KindClient {
 			return
@@ -87,7 +87,7 @@ func (s *Service) Series(ctx context.Context, r Range, f SeriesFilter) ([]Point,
 	perMinute := make(map[int64]received)
 	whole := make(received)
 	totalsOnly := f.Operation == "" && f.Caller == ""
-	err := s.each(ctx, r, func(row *span.Rollup) {
+	_, err := s.each(ctx, r, 1, func(row *span.Rollup) {
 		switch {
 		case f.App != "" && nodeName(row.Callee) != f.App, f.Caller != "" && nodeName(row.Caller) != f.Caller,
 			f.Operation != "" && row.Operation != f.Operation:

@@ -73,10 +73,8 @@ func (s *Service) Topology(ctx context.Context, r Range, f TopologyFilter) (*Top
 		return nil, err
 	}
 	edges, nodes, roles := make(map[edgeKey]*edgeTotal), make(received), make(kinds)
-	first, last := to, from-1
-	err = s.each(ctx, r, func(row *span.Rollup) {
+	seen, err := s.each(ctx, r, 0, func(row *span.Rollup) {
 		roles.add(row)
-		first, last = min(first, row.Minute), max(last, row.Minute)
 		if f.Operation != "" && row.Operation != f.Operation || f.LoadTest != nil && row.LoadTest != *f.LoadTest {
 			return
 		}
@@ -104,7 +102,7 @@ func (s *Service) Topology(ctx context.Context, r Range, f TopologyFilter) (*Top
 		return nil, err
 	}
 	t := &Topology{Range: Range{from * minute, to * minute}}
-	if t.Data, err = s.data(ctx, r, first, last); err != nil {
+	if t.Data, err = s.data(ctx, r, seen); err != nil {
 		return nil, err
 	}
 	names := make(map[string]bool)
@@ -144,7 +142,7 @@ func apps(names map[string]bool, totals map[string]*appTotal, roles kinds) []App
 func (s *Service) Apps(ctx context.Context, r Range) ([]App, error) {
 	totals, roles := make(received), make(kinds)
 	seen := make(map[string]*uint64) // the calls that a name has part in: what was corrected away has none
-	err := s.each(ctx, r, func(row *span.Rollup) {
+	_, err := s.each(ctx, r, 0, func(row *span.Rollup) {
 		roles.add(row)
 		if row.Type != span.TypeInternal {
 			totals.add(row)

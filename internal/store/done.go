@@ -9,7 +9,11 @@ import (
 // maxBlocks bounds the blocks of a range.
 const maxBlocks = 1 << 20
 
-const doneVersion = 1
+// doneVersion is written where there are sums of roll-ups, firstDoneVersion where there are none.
+const (
+	firstDoneVersion = 1
+	doneVersion      = 2
+)
 
 // Marks of a block: what some of its calls are.
 const (
@@ -63,10 +67,14 @@ type done struct {
 	rollups      []rollupChunk
 	unindexed    uint64
 	hasState     bool
+	merged       []merged
 }
 
 func (d *done) encode() []byte {
-	b := []byte{doneVersion}
+	b := []byte{firstDoneVersion}
+	if len(d.merged) > 0 {
+		b[0] = doneVersion
+	}
 	b = binary.AppendVarint(b, d.to)
 	b = binary.AppendVarint(b, d.received)
 	b = d.bounds.append(b, 0)
@@ -86,14 +94,28 @@ func (d *done) encode() []byte {
 	}
 	b = binary.AppendUvarint(b, d.unindexed)
 	if d.hasState {
-		return append(b, 1)
+		b = append(b, 1)
+	} else {
+		b = append(b, 0)
 	}
-	return append(b, 0)
+	if len(d.merged) == 0 {
+		return b
+	}
+	b = binary.AppendUvarint(b, uint64(len(d.merged)))
+	for i := range d.merged {
+		b = d.merged[i].append(b)
+	}
+	return b
 }
 
 func parseDone(b []byte) (*done, error) {
 	r := decoder{b: b}
-	r.version(doneVersion, "a range's done row")
+	newest := len(b) > 0 && b[0] == doneVersion
+	if newest {
+		r.byte()
+	} else {
+		r.version(firstDoneVersion, "a range's done row")
+	}
 	d := &done{to: r.varint(), received: r.varint(), bounds: r.bounds(0)}
 	d.blocks = make([]block, r.count(6))
 	for i := range d.blocks {
@@ -112,6 +134,13 @@ func parseDone(b []byte) (*done, error) {
 	}
 	d.unindexed = r.uvarint()
 	d.hasState = r.byte() != 0
+	if newest {
+		d.merged = make([]merged, min(r.count(4), maxParts))
+		next := 0
+		for i := range d.merged {
+			d.merged[i], next = r.merged(next)
+		}
+	}
 	r.end()
 	return d, r.err
 }

@@ -18,6 +18,10 @@ type index struct {
 	last map[uint16]*rangeInfo
 	// claimed are the ranges that are being written.
 	claimed map[RangeID]int64
+	// tallies are all roll-ups, each range's own and the sums.
+	tallies map[mergedID]*tally
+	// loading says that not all ranges are known yet, so that sums are not looked at.
+	loading bool
 }
 
 // volume is a KV's volume and its ranges.
@@ -27,6 +31,8 @@ type volume struct {
 	// ranges only grows, so that readers share it. Its own lock is index.mu.
 	ranges []*rangeInfo
 	bounds bounds
+	// tops are the tallies that are in no sum. A slice of it stays as it is.
+	tops []*tally
 }
 
 // rangeInfo is a range that is done. It is not changed.
@@ -37,7 +43,8 @@ type rangeInfo struct {
 }
 
 func newIndex() *index {
-	return &index{intervals: make(map[uint16][]Interval), last: make(map[uint16]*rangeInfo), claimed: make(map[RangeID]int64)}
+	return &index{intervals: make(map[uint16][]Interval), last: make(map[uint16]*rangeInfo), claimed: make(map[RangeID]int64),
+		tallies: make(map[mergedID]*tally), loading: true}
 }
 
 // volumeOf gives the index's own volume of a KV's, which it takes over, acquired, or releases.
@@ -85,6 +92,22 @@ func (x *index) add(kv Volume, id RangeID, d *done) {
 	if last := x.last[id.Partition]; last == nil || last.id.From < id.From {
 		x.last[id.Partition] = info
 	}
+	x.addTally(info)
+	if !x.loading {
+		x.addMerged([]*rangeInfo{info})
+	}
+}
+
+// loaded says that all ranges are known.
+func (x *index) loaded() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.loading = false
+	var ranges []*rangeInfo
+	for _, v := range x.volumes {
+		ranges = append(ranges, v.ranges...)
+	}
+	x.addMerged(ranges)
 }
 
 func (b *bounds) merge(o *bounds) {
@@ -141,15 +164,28 @@ func (x *index) claim(r *Range) (release func(), written bool, err error) {
 
 // snapshot gives the volumes, acquired, with their ranges as they are now.
 func (x *index) snapshot() []*snapshot {
+	out, _ := x.snapshotWithout(nil)
+	return out
+}
+
+// snapshotWithout gives the sums, too, that have one of some ranges in them.
+func (x *index) snapshotWithout(ranges map[RangeID]bool) (volumes []*snapshot, sums map[*tally]bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	sums = make(map[*tally]bool)
+	for id := range ranges {
+		t := x.tallies[mergedID{id, 0}]
+		for ; t != nil && t.parent != nil; t = t.parent {
+			sums[t.parent] = true
+		}
+	}
 	out := make([]*snapshot, 0, len(x.volumes))
 	for _, v := range x.volumes {
 		if v.Acquire() {
-			out = append(out, &snapshot{volume: v, ranges: v.ranges, bounds: v.bounds})
+			out = append(out, &snapshot{volume: v, ranges: v.ranges, bounds: v.bounds, tops: v.tops})
 		}
 	}
-	return out
+	return out, sums
 }
 
 // snapshot is a volume at a moment.
@@ -157,6 +193,7 @@ type snapshot struct {
 	volume *volume
 	ranges []*rangeInfo
 	bounds bounds
+	tops   []*tally
 }
 
 func releaseAll(list []*snapshot) {
@@ -179,6 +216,7 @@ func (x *index) drop(kv Volume) {
 	for i, v := range x.volumes {
 		if v.Volume == kv {
 			x.volumes = slices.Delete(x.volumes, i, i+1)
+			x.dropTallies(v)
 			v.Release()
 			return
 		}

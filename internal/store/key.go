@@ -11,6 +11,7 @@ import (
 const (
 	kindFilter  = 'f'
 	kindIDs     = 'i'
+	kindMerged  = 'm'
 	kindPayload = 'p'
 	kindRollup  = 'r'
 	kindState   = 's'

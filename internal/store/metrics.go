@@ -11,6 +11,8 @@ type Metrics struct {
 	ranges, calls, bytes, failures prometheus.Counter
 	dropped, crowded               prometheus.Counter
 	blocks                         prometheus.Counter
+	rollupChunks                   prometheus.Counter
+	merges, mergeFailures          prometheus.Counter
 	writeSeconds                   prometheus.Histogram
 	readSeconds                    *prometheus.HistogramVec
 	size, kept                     prometheus.GaugeFunc
@@ -25,13 +27,17 @@ func newMetrics(s *Store) *Metrics {
 			func() float64 { return value(s.Stats()) })
 	}
 	return &Metrics{
-		ranges:   counter("ranges_total", "Ranges written."),
-		calls:    counter("calls_total", "Calls written."),
-		bytes:    counter("written_bytes_total", "Bytes of the rows of written ranges."),
-		failures: counter("write_failures_total", "Ranges that could not be written; each is tried again."),
-		dropped:  counter("dropped_directories_total", "Directories dropped by expiry or for want of space."),
-		crowded:  counter("dropped_for_space_total", "Directories dropped because the disk was full."),
-		blocks:   counter("blocks_read_total", "Blocks opened by searches and traces."),
+		ranges:       counter("ranges_total", "Ranges written."),
+		calls:        counter("calls_total", "Calls written."),
+		bytes:        counter("written_bytes_total", "Bytes of the rows of written ranges."),
+		failures:     counter("write_failures_total", "Ranges that could not be written; each is tried again."),
+		dropped:      counter("dropped_directories_total", "Directories dropped by expiry or for want of space."),
+		crowded:      counter("dropped_for_space_total", "Directories dropped because the disk was full."),
+		blocks:       counter("blocks_read_total", "Blocks opened by searches and traces."),
+		rollupChunks: counter("rollup_chunks_read_total", "Chunks of roll-ups read, sums of them included."),
+		merges:       counter("rollup_merges_total", "Sums of roll-ups that were written."),
+		mergeFailures: counter("rollup_merge_failures_total",
+			"Roll-ups that could not be read to add them up; topology that needs them fails, too."),
 		writeSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "twinspan_store_write_duration_seconds",
 			Help: "Duration of writing a range.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}),
 		readSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "twinspan_store_read_duration_seconds",
@@ -45,7 +51,7 @@ func newMetrics(s *Store) *Metrics {
 // Register adds the collectors to r; it panics if they are there already, which is a mistake in the program: one process
 // has one store.
 func (m *Metrics) Register(r prometheus.Registerer) {
-	r.MustRegister(m.ranges, m.calls, m.bytes, m.failures, m.dropped, m.crowded, m.blocks, m.writeSeconds, m.readSeconds, m.size, m.kept)
+	r.MustRegister(m.ranges, m.calls, m.bytes, m.failures, m.dropped, m.crowded, m.blocks, m.rollupChunks, m.merges, m.mergeFailures, m.writeSeconds, m.readSeconds, m.size, m.kept)
 }
 
 func (m *Metrics) read(what string, from time.Time) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/internal/store/column"
@@ -28,6 +29,14 @@ const (
 
 // encodeRollups cuts rows, which it leaves as they are, into chunks.
 func encodeRollups(c *column.Codec, rollups []span.Rollup, yield func(b []byte, chunk rollupChunk)) {
+	w := column.NewWriter(c)
+	for chunk := range slices.Chunk(sorted(rollups), maxRollups) {
+		yield(encodeRollupChunk(w, chunk), rollupChunk{chunk[0].Minute, chunk[len(chunk)-1].Minute})
+	}
+}
+
+// sorted gives rows in the order in which they are written.
+func sorted(rollups []span.Rollup) []*span.Rollup {
 	rows := make([]*span.Rollup, len(rollups))
 	for i := range rollups {
 		rows[i] = &rollups[i]
@@ -36,10 +45,7 @@ func encodeRollups(c *column.Codec, rollups []span.Rollup, yield func(b []byte, 
 		return cmp.Or(cmp.Compare(a.Minute, b.Minute), cmp.Compare(a.Callee, b.Callee), cmp.Compare(a.Operation, b.Operation),
 			cmp.Compare(a.Caller, b.Caller))
 	})
-	w := column.NewWriter(c)
-	for chunk := range slices.Chunk(rows, maxRollups) {
-		yield(encodeRollupChunk(w, chunk), rollupChunk{chunk[0].Minute, chunk[len(chunk)-1].Minute})
-	}
+	return rows
 }
 
 func encodeRollupChunk(w *column.Writer, rows []*span.Rollup) []byte {
@@ -76,54 +82,146 @@ func encodeRollupChunk(w *column.Writer, rows []*span.Rollup) []byte {
 	return w.Append(nil)
 }
 
-// decodeRollups calls yield with the rows whose minute is in [from, to), until it gives false; the row is valid until
-// yield returns, its texts for good.
-func decodeRollups(c *column.Codec, b []byte, from, to int64, yield func(*span.Rollup) bool) (more bool, err error) {
+// rollupRows is a chunk of roll-ups, read; the memory is used again for the next one. Texts are numbers of a texts.
+type rollupRows struct {
+	minutes, sources, calls, errs []int64
+	callers, callees              []uint32
+	operations, instances         []uint32
+	latencies                     []string
+	numbers                       []int64
+}
+
+// read unpacks a chunk.
+func (r *rollupRows) read(c *column.Codec, b []byte, names *texts) (err error) {
 	g, err := c.Open(b)
 	if err != nil {
-		return false, err
+		return err
 	}
 	n := g.Rows()
 	if n > maxRollups {
-		return false, fmt.Errorf("%w: %d roll-ups in a chunk", ErrCorrupt, n)
+		return fmt.Errorf("%w: %d roll-ups in a chunk", ErrCorrupt, n)
 	}
-	fail := func(e error) {
-		if err == nil {
-			err = e
-		}
-	}
-	intsOf := func(id int) []int64 {
+	intsOf := func(id int, dst []int64) []int64 {
 		v, e := g.Ints(id, n)
-		fail(e)
-		return v.All(nil)
+		if err = cmp.Or(err, e); err != nil {
+			return dst[:0]
+		}
+		return v.All(dst)
 	}
-	textsOf := func(id int) column.Strings {
+	textsOf := func(id int, dst []uint32) []uint32 {
 		v, e := g.Strings(id, n)
-		fail(e)
-		return v
-	}
-	minutes, sources, calls, errs := intsOf(colMinute), intsOf(colSource), intsOf(colRollupCalls), intsOf(colRollupErrors)
-	callers, callees, operations := textsOf(colRollupCaller), textsOf(colRollupCallee), textsOf(colRollupOperation)
-	instances, latencies := textsOf(colRollupInstance), textsOf(colLatency)
-	if err != nil {
-		return false, err
-	}
-	for i, minute := range minutes {
-		if minute < from || minute >= to {
-			continue
+		if err = cmp.Or(err, e); err != nil {
+			return dst[:0]
 		}
-		s := sources[i]
-		row := span.Rollup{RollupKey: span.RollupKey{
-			Minute: minute, Source: span.Source(s), Side: span.Kind(s >> 8), Type: span.Type(s >> 16), LoadTest: s>>24&1 != 0,
-			Caller: callers.At(i), Callee: callees.At(i), Operation: operations.At(i), Instance: instances.At(i),
-		}, Calls: uint64(calls[i]), Errors: uint64(errs[i])}
-		var rest []byte
-		if row.Latency, rest, err = histogram.Decode(bytesOf(latencies.At(i))); err != nil || len(rest) > 0 {
-			return false, fmt.Errorf("%w: the latency of a roll-up: %w", ErrCorrupt, err)
+		dst = slices.Grow(dst[:0], n)[:n]
+		if values := v.Values(); values != nil {
+			numbers := make([]uint32, len(values))
+			for i, s := range values {
+				numbers[i] = names.number(s)
+			}
+			r.numbers = v.Numbers(r.numbers)
+			for i, x := range r.numbers {
+				dst[i] = numbers[x]
+			}
+			return dst
 		}
-		if !yield(&row) {
-			return false, nil
+		for i, s := range v.All() {
+			dst[i] = names.number(s)
 		}
+		return dst
 	}
-	return true, nil
+	r.minutes, r.sources = intsOf(colMinute, r.minutes), intsOf(colSource, r.sources)
+	r.calls, r.errs = intsOf(colRollupCalls, r.calls), intsOf(colRollupErrors, r.errs)
+	r.callers, r.callees = textsOf(colRollupCaller, r.callers), textsOf(colRollupCallee, r.callees)
+	r.operations, r.instances = textsOf(colRollupOperation, r.operations), textsOf(colRollupInstance, r.instances)
+	latencies, e := g.Strings(colLatency, n)
+	if err = cmp.Or(err, e); err != nil {
+		return err
+	}
+	r.latencies = latencies.All()
+	return nil
+}
+
+// texts numbers texts, and has copies of them.
+type texts struct {
+	numbers map[string]uint32
+	list    []string
+}
+
+func newTexts() *texts { return &texts{numbers: make(map[string]uint32)} }
+
+func (t *texts) number(s string) uint32 {
+	n, ok := t.numbers[s]
+	if !ok {
+		n = uint32(len(t.list))
+		s = strings.Clone(s)
+		t.list = append(t.list, s)
+		t.numbers[s] = n
+	}
+	return n
+}
+
+// sums adds roll-ups up by key.
+type sums struct {
+	names *texts
+	at    map[sumKey]int32
+	rows  []sumRow
+	used  int
+}
+
+type sumKey struct {
+	minute                              int64
+	source                              uint32
+	caller, callee, operation, instance uint32
+}
+
+type sumRow struct {
+	sumKey
+	calls, errors uint64
+	latency       histogram.H
+}
+
+func newSums(names *texts) *sums { return &sums{names: names, at: make(map[sumKey]int32)} }
+
+// add adds row i of a chunk, as one of a minute.
+func (s *sums) add(r *rollupRows, i int, minute int64) error {
+	key := sumKey{minute, uint32(r.sources[i]), r.callers[i], r.callees[i], r.operations[i], r.instances[i]}
+	n, ok := s.at[key]
+	if !ok {
+		n = int32(s.used)
+		s.at[key] = n
+		if s.used == len(s.rows) {
+			s.rows = append(s.rows, sumRow{})
+		}
+		row := &s.rows[n]
+		row.sumKey, row.calls, row.errors = key, 0, 0
+		row.latency.Reset()
+		s.used++
+	}
+	row := &s.rows[n]
+	row.calls += uint64(r.calls[i])
+	row.errors += uint64(r.errs[i])
+	if rest, err := row.latency.MergeEncoded(bytesOf(r.latencies[i])); err != nil || len(rest) > 0 {
+		return fmt.Errorf("%w: the latency of a roll-up: %w", ErrCorrupt, err)
+	}
+	return nil
+}
+
+// row gives a sum; it aliases s until reset.
+func (s *sums) row(i int) span.Rollup {
+	r := &s.rows[i]
+	return span.Rollup{
+		RollupKey: span.RollupKey{
+			Minute: r.minute, Source: span.Source(r.source), Side: span.Kind(r.source >> 8), Type: span.Type(r.source >> 16),
+			LoadTest: r.source>>24&1 != 0, Caller: s.names.list[r.caller], Callee: s.names.list[r.callee],
+			Operation: s.names.list[r.operation], Instance: s.names.list[r.instance],
+		},
+		Calls: r.calls, Errors: r.errors, Latency: r.latency,
+	}
+}
+
+// reset forgets the sums but neither their memory nor the texts.
+func (s *sums) reset() {
+	clear(s.at)
+	s.used = 0
 }

@@ -482,48 +482,6 @@ func (s *search) openBlock(ctx context.Context, r *rangeInfo, number int) error 
 	return nil
 }
 
-// Rollups implements Reader.
-func (s *Store) Rollups(ctx context.Context, from, to int64, yield func(*span.Rollup) bool) error {
-	return s.RollupsWithout(ctx, from, to, nil, yield)
-}
-
-// RollupsWithout is Rollups that leaves out the ranges of without: who has read them elsewhere before does not count them
-// twice when they become visible here meanwhile.
-func (s *Store) RollupsWithout(ctx context.Context, from, to int64, without map[RangeID]bool,
-	yield func(*span.Rollup) bool) error {
-	if err := s.begin(); err != nil {
-		return err
-	}
-	defer s.end()
-	defer s.metrics.read("rollups", time.Now())
-	volumes := s.index.snapshot()
-	defer releaseAll(volumes)
-	for _, v := range volumes {
-		for _, r := range v.ranges {
-			if without[r.id] {
-				continue
-			}
-			for i, c := range r.rollups {
-				if c.greatest < from || c.least >= to {
-					continue
-				}
-				b, err := getValue(ctx, v.volume, r.id, kindRollup, i)
-				more := false
-				if err == nil {
-					more, err = decodeRollups(s.codec, b, from, to, yield)
-				}
-				if err != nil {
-					return fmt.Errorf("store: reading roll-ups of range %s: %w", r.id, corrupt(err))
-				}
-				if !more {
-					return nil
-				}
-			}
-		}
-	}
-	return nil
-}
-
 // Trace implements Reader.
 func (s *Store) Trace(ctx context.Context, trace id.Trace, limit int) (calls []span.Call, truncated bool, err error) {
 	if err := s.begin(); err != nil {

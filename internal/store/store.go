@@ -59,8 +59,19 @@ type Range struct {
 	State []byte
 }
 
-// Interval is a run of log offsets [From, To).
+// Interval is a run [From, To) of log offsets, or of minutes of the Unix epoch.
 type Interval struct{ From, To int64 }
+
+// Include makes i reach over [from, to), too; what is empty adds nothing.
+func (i *Interval) Include(from, to int64) {
+	switch {
+	case from >= to:
+	case i.From >= i.To:
+		*i = Interval{from, to}
+	default:
+		i.From, i.To = min(i.From, from), max(i.To, to)
+	}
+}
 
 // Reader finds calls and roll-ups. Store implements it for what is on disk, the collector for its open ranges. Methods
 // may be called from any goroutine. They stop with ctx's error when ctx is done.
@@ -73,9 +84,10 @@ type Reader interface {
 	// false. A call is the caller's to keep. yield must not call the Reader.
 	Search(ctx context.Context, q *Query, yield func(span.Call) bool) error
 
-	// Rollups calls yield with every row whose Minute is in [from, to), in minutes of the Unix epoch, in any order, until
-	// yield gives false. Several rows of one key add up. A row is valid only until yield returns.
-	Rollups(ctx context.Context, from, to int64, yield func(*span.Rollup) bool) error
+	// Rollups calls yield with the counts that q wants, in any order, until yield gives false. Several rows of one key add up.
+	// A row is valid only until yield returns, its texts for good. minutes are those from the first to the last that was
+	// counted, in rare cases up to a day more; empty where there was none.
+	Rollups(ctx context.Context, q RollupQuery, yield func(*span.Rollup) bool) (minutes Interval, err error)
 }
 
 var _ Reader = (*Store)(nil)
@@ -149,6 +161,7 @@ func Open(ctx context.Context, kv KV) (*Store, error) {
 		}
 		s.index.take(v)
 	}
+	s.index.loaded()
 	return s, nil
 }
 

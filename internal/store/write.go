@@ -22,6 +22,7 @@ type rangeWriter struct {
 	rows    []row
 	done    done
 	out     []Row
+	chunks  int // of sums of roll-ups
 	scratch *scratch
 }
 
@@ -72,6 +73,9 @@ func (s *Store) WriteRange(ctx context.Context, r *Range) error {
 	w.encode()
 	w.scratch.forget()
 	s.scratch.Put(w.scratch)
+	plans := s.index.plan()
+	defer s.index.end(plans)
+	w.merge(ctx, plans)
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("store: writing range %s: %w", r.ID, err)
 	}

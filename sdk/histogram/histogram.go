@@ -188,6 +188,15 @@ const maxIndex = 64 * perOctave
 
 // Decode reads what Append wrote and gives the rest of b.
 func Decode(b []byte) (h H, rest []byte, err error) {
+	if rest, err = h.MergeEncoded(b); err != nil {
+		return H{}, nil, err
+	}
+	return h, rest, nil
+}
+
+// MergeEncoded adds the histogram that Append wrote at the front of b, and gives the rest of b. After an error h has a part
+// of it.
+func (h *H) MergeEncoded(b []byte) (rest []byte, err error) {
 	uvarint := func() uint64 {
 		v, n := binary.Uvarint(b)
 		if n <= 0 {
@@ -206,18 +215,23 @@ func Decode(b []byte) (h H, rest []byte, err error) {
 		b = b[n:]
 		return v
 	}
-	h.Count, h.Zero, h.Sum = uvarint(), uvarint(), varint()
+	h.Count += uvarint()
+	h.Zero += uvarint()
+	h.Sum += varint()
 	index := int64(0)
 	for range uvarint() {
 		index += varint()
 		n := uvarint()
 		if err != nil || index < -perOctave || index > maxIndex {
-			return H{}, nil, ErrMalformed
+			return nil, ErrMalformed
 		}
 		h.addBucket(int(index), n)
 	}
 	if err != nil {
-		return H{}, nil, err
+		return nil, err
 	}
-	return h, b, nil
+	return b, nil
 }
+
+// Reset empties h and keeps its memory for what it counts next.
+func (h *H) Reset() { *h = H{buckets: h.buckets[:0]} }

@@ -194,16 +194,21 @@ func (r *Reader) Search(ctx context.Context, q *store.Query, yield func(span.Cal
 }
 
 // Rollups implements store.Reader.
-func (r *Reader) Rollups(ctx context.Context, from, to int64, yield func(*span.Rollup) bool) error {
+func (r *Reader) Rollups(ctx context.Context, q store.RollupQuery, yield func(*span.Rollup) bool) (minutes store.Interval, err error) {
 	if err := r.check(ctx); err != nil {
-		return err
+		return minutes, err
 	}
-	for i := range r.Rows {
-		if row := &r.Rows[i]; row.Minute >= from && row.Minute < to && !yield(row) {
+	for _, row := range r.Rows {
+		if row.Minute < q.From || row.Minute >= q.To {
+			continue
+		}
+		minutes.Include(row.Minute, row.Minute+1)
+		row.Minute = q.Minute(row.Minute)
+		if !yield(&row) {
 			break
 		}
 	}
-	return nil
+	return minutes, nil
 }
 
 func (r *Reader) check(ctx context.Context) error {

@@ -3,6 +3,7 @@ package column
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"strconv"
 	"unsafe"
 )
@@ -209,6 +210,43 @@ func (s *Strings) Distinct() int {
 		return len(s.values)
 	}
 	return min(1, s.rows)
+}
+
+// Values gives the different texts, by Number, of a column that is Numbered or Const, else nil.
+func (s *Strings) Values() []string {
+	if s.kind == textConst && s.rows > 0 {
+		return []string{s.At(0)}
+	}
+	if s.kind == textDict {
+		return s.values
+	}
+	return nil
+}
+
+// Numbers gives the Number of all rows in dst, which is grown and may be nil.
+func (s *Strings) Numbers(dst []int64) []int64 {
+	if s.kind == textDict {
+		return s.index.All(dst)
+	}
+	dst = slices.Grow(dst[:0], s.rows)[:s.rows]
+	clear(dst)
+	return dst
+}
+
+// All gives the text of each row.
+func (s *Strings) All() []string {
+	switch s.kind {
+	case textPlain, textPattern:
+		s.unpack()
+	default:
+		if s.all == nil {
+			s.all = make([]string, s.rows)
+			for i := range s.all {
+				s.all[i] = s.At(i)
+			}
+		}
+	}
+	return s.all
 }
 
 // Const says that all rows have the same text.

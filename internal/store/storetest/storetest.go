@@ -29,6 +29,8 @@ func Run(t *testing.T, open func(t *testing.T) (reopen func() *store.Store)) {
 		"Search":     testSearch,
 		"Traces":     testTraces,
 		"Rollups":    testRollups,
+		"Sums":       testSums,
+		"SumsExpire": testSumsExpire,
 		"Ranges":     testRanges,
 		"States":     testStates,
 		"Expire":     testExpire,
@@ -312,69 +314,6 @@ func testTraceBatch(t *testing.T, open func() *store.Store) {
 			equal(t, fmt.Sprintf("trace %s, at most %d", trace, limit), a, b)
 		}
 	}
-}
-
-func testRollups(t *testing.T, open func() *store.Store) {
-	g := NewGen(3)
-	rows := g.Rollups(6000)
-	s := open()
-	Write(t, s, 0, 0, nil, rows, 5000)
-	close(t, s)
-	s = open()
-	defer func() { close(t, s) }()
-	first := Day / 60e9
-	for _, span := range [][2]int64{{first, first + 4}, {first + 1, first + 2}, {first + 3, first + 3}, {first + 9, first + 10}, {0, 1 << 40}} {
-		want, got := sum(rows, span[0], span[1]), make(map[rollupKey]rollupSum)
-		err := s.Rollups(ctx, span[0], span[1], func(r *spanRollup) bool {
-			add(got, r)
-			return true
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !reflect.DeepEqual(got, want) {
-			t.Fatalf("minutes %v: %d keys, want %d, or their counts differ", span, len(got), len(want))
-		}
-	}
-	n := 0
-	if err := s.Rollups(ctx, 0, 1<<40, func(*spanRollup) bool { n++; return n < 3 }); err != nil || n != 3 {
-		t.Errorf("stopped at %d rows, %v", n, err)
-	}
-}
-
-type (
-	spanRollup = span.Rollup
-	rollupKey  = span.RollupKey
-	rollupSum  struct {
-		calls, errors uint64
-		latency       string
-	}
-)
-
-func sum(rows []span.Rollup, from, to int64) map[rollupKey]rollupSum {
-	m := make(map[rollupKey]rollupSum)
-	for i := range rows {
-		if rows[i].Minute >= from && rows[i].Minute < to {
-			add(m, &rows[i])
-		}
-	}
-	return m
-}
-
-func add(m map[rollupKey]rollupSum, r *span.Rollup) {
-	v := m[r.RollupKey]
-	v.calls += r.Calls
-	v.errors += r.Errors
-	// The texts of the histograms, put together without regard to order, stand for their sum.
-	b := []byte(v.latency)
-	for i, c := range r.Latency.Append(nil) {
-		if i >= len(b) {
-			b = append(b, 0)
-		}
-		b[i] += c
-	}
-	v.latency = string(b)
-	m[r.RollupKey] = v
 }
 
 func testRanges(t *testing.T, open func() *store.Store) {
