@@ -227,6 +227,8 @@ func (*panicking) Rollups(context.Context, store.RollupQuery, func(*span.Rollup)
 	panic("bug")
 }
 
+func (*panicking) Times(context.Context, int64, int64) (store.Interval, error) { panic("bug") }
+
 func TestAPanicIsAnswered(t *testing.T) {
 	w := get(newAPI(t, &panicking{}), "/api/v1/apps")
 	if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), `"code":"internal"`) {

@@ -19,6 +19,8 @@ type openRange struct {
 	bytes         int64
 
 	calls []span.Call
+	// times reaches from the first to the last call.
+	times store.Interval
 	// last and before are the trace index: last has the newest call of a trace, before the one before each call, as
 	// index+1.
 	last   map[id.Trace]int32
@@ -53,6 +55,8 @@ func (r *openRange) note(it item, keep bool) {
 
 func (r *openRange) add(c span.Call) {
 	t := c.Trace()
+	at := store.Time(&c)
+	r.times.Include(at, at+1)
 	r.calls = append(r.calls, c)
 	r.before = append(r.before, r.last[t])
 	r.last[t] = int32(len(r.calls))

@@ -159,6 +159,33 @@ func (p *partition) rollups(seen map[store.RangeID]bool, yield func(*span.Rollup
 	}
 }
 
+// Times implements store.Reader for what is in memory.
+func (c *Collector) Times(ctx context.Context, from, to int64) (times store.Interval, err error) {
+	c.catchUp(ctx, c.parts...)
+	for _, p := range c.parts {
+		p.times(from, to, &times)
+	}
+	return times, nil
+}
+
+func (p *partition) times(from, to int64, times *store.Interval) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, r := range p.ranges() {
+		switch {
+		case r.times.To <= from || r.times.From >= to:
+		case r.times.From >= from && r.times.To <= to:
+			times.Include(r.times.From, r.times.To)
+		default:
+			for i := range r.calls {
+				if at := store.Time(&r.calls[i]); at >= from && at < to {
+					times.Include(at, at+1)
+				}
+			}
+		}
+	}
+}
+
 // Stored is the store as it is read beside the Collector, which gives the roll-ups of both.
 func (c *Collector) Stored() store.Reader { return stored{c.store} }
 

@@ -65,7 +65,7 @@ func (s *Service) Monitor(ctx context.Context, req MonitorRequest) ([]MonitorSer
 	whole := make(received)
 	rows := 0
 	callers := slices.ContainsFunc(req.Kinds, func(k span.Kind) bool { return !k.CalleeSide() })
-	err := s.each(ctx, Range{first * minute, last * minute}, func(row *span.Rollup) {
+	_, err := s.each(ctx, Range{first * minute, last * minute}, 1, func(row *span.Rollup) {
 		if rows > maxMonitorRows {
 			return
 		}

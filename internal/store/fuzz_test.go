@@ -57,9 +57,12 @@ func readable(t *testing.T, err error) bool {
 func FuzzDone(f *testing.F) {
 	w := someRange(f)
 	f.Add(w.done.encode())
+	w.done.merged = []merged{{level: 2, parts: []mergedID{{RangeID{1, 5}, 0}, {RangeID{0, 9}, 2}}, total: true,
+		pieces: []piece{{least: 3, greatest: 9, chunks: 1}, {least: 3, greatest: 9, first: 1, chunks: 2}}}}
+	f.Add(w.done.encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if d, err := parseDone(b); readable(t, err) {
-			if again, err := parseDone(d.encode()); err != nil || again.to != d.to || len(again.blocks) != len(d.blocks) {
+			if again, err := parseDone(d.encode()); err != nil || again.to != d.to || len(again.blocks) != len(d.blocks) || len(again.merged) != len(d.merged) {
 				t.Fatal("written and read again it differs", err)
 			}
 			d.chunkOf(5)

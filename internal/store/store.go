@@ -59,7 +59,7 @@ type Range struct {
 	State []byte
 }
 
-// Interval is a run [From, To) of log offsets, or of minutes of the Unix epoch.
+// Interval is a run [From, To) of log offsets, of minutes of the Unix epoch or of nanoseconds of it.
 type Interval struct{ From, To int64 }
 
 // Include makes i reach over [from, to), too; what is empty adds nothing.
@@ -88,6 +88,10 @@ type Reader interface {
 	// A row is valid only until yield returns, its texts for good. minutes are those from the first to the last that was
 	// counted, in rare cases up to a day more; empty where there was none.
 	Rollups(ctx context.Context, q RollupQuery, yield func(*span.Rollup) bool) (minutes Interval, err error)
+
+	// Times gives the time from the first to the last call whose Time is in [from, to); empty where there is none. Halves that
+	// wait for their other half are not counted.
+	Times(ctx context.Context, from, to int64) (Interval, error)
 }
 
 var _ Reader = (*Store)(nil)

@@ -77,12 +77,17 @@ func (h *H) addBucket(i int, n uint64) {
 func (h *H) reach(i int) {
 	switch {
 	case len(h.buckets) == 0:
+		if cap(h.buckets) == 0 {
+			h.buckets = make([]uint64, 0, perOctave)
+		}
 		h.first = i
-		h.buckets = append(h.buckets[:0], 0)
+		h.buckets = append(h.buckets, 0)
 	case i < h.first:
-		grown := make([]uint64, len(h.buckets)+h.first-i)
-		copy(grown[h.first-i:], h.buckets)
-		h.buckets, h.first = grown, i
+		// With some room: values that come next may be less still.
+		room := h.first - i + perOctave/2
+		grown := make([]uint64, len(h.buckets)+room, len(h.buckets)+room+perOctave/2)
+		copy(grown[room:], h.buckets)
+		h.buckets, h.first = grown, h.first-room
 	default:
 		for i >= h.first+len(h.buckets) {
 			h.buckets = append(h.buckets, 0)
@@ -197,23 +202,23 @@ func Decode(b []byte) (h H, rest []byte, err error) {
 // MergeEncoded adds the histogram that Append wrote at the front of b, and gives the rest of b. After an error h has a part
 // of it.
 func (h *H) MergeEncoded(b []byte) (rest []byte, err error) {
+	at := 0
 	uvarint := func() uint64 {
-		v, n := binary.Uvarint(b)
+		if at < len(b) && b[at] < 0x80 { // nearly all are
+			at++
+			return uint64(b[at-1])
+		}
+		v, n := binary.Uvarint(b[at:])
 		if n <= 0 {
 			err = ErrMalformed
 			return 0
 		}
-		b = b[n:]
+		at += n
 		return v
 	}
 	varint := func() int64 {
-		v, n := binary.Varint(b)
-		if n <= 0 {
-			err = ErrMalformed
-			return 0
-		}
-		b = b[n:]
-		return v
+		u := uvarint()
+		return int64(u>>1) ^ -int64(u&1)
 	}
 	h.Count += uvarint()
 	h.Zero += uvarint()
@@ -225,12 +230,16 @@ func (h *H) MergeEncoded(b []byte) (rest []byte, err error) {
 		if err != nil || index < -perOctave || index > maxIndex {
 			return nil, ErrMalformed
 		}
+		if i := int(index) - h.first; i >= 0 && i < len(h.buckets) {
+			h.buckets[i] += n
+			continue
+		}
 		h.addBucket(int(index), n)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
+	return b[at:], nil
 }
 
 // Reset empties h and keeps its memory for what it counts next.

@@ -211,6 +211,19 @@ func (r *Reader) Rollups(ctx context.Context, q store.RollupQuery, yield func(*s
 	return minutes, nil
 }
 
+// Times implements store.Reader.
+func (r *Reader) Times(ctx context.Context, from, to int64) (times store.Interval, err error) {
+	if err := r.check(ctx); err != nil {
+		return times, err
+	}
+	for i := range r.Calls {
+		if at := store.Time(&r.Calls[i]); at >= from && at < to {
+			times.Include(at, at+1)
+		}
+	}
+	return times, nil
+}
+
 func (r *Reader) check(ctx context.Context) error {
 	if r.Err != nil {
 		return r.Err

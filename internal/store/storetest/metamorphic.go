@@ -470,24 +470,22 @@ func (m *model) traces(s step) error {
 func (m *model) rollups(s step) error {
 	g := NewGen(s.seed)
 	first := Day / 60e9
-	for _, bounds := range [][2]int64{{0, 1 << 40}, {first + g.Int64N(4), first + g.Int64N(6)}} {
-		got, want := make(map[rollupKey]rollupSum), make(map[rollupKey]rollupSum)
-		for i := range m.ranges {
-			for k := range m.ranges[i].Rollups {
-				if r := &m.ranges[i].Rollups[k]; r.Minute >= bounds[0] && r.Minute < bounds[1] {
-					add(want, r)
-				}
-			}
-		}
-		err := m.store.Rollups(ctx, bounds[0], bounds[1], func(r *span.Rollup) bool {
-			add(got, r)
+	var rows []span.Rollup
+	for i := range m.ranges {
+		rows = append(rows, m.ranges[i].Rollups...)
+	}
+	for _, q := range []store.RollupQuery{{To: 1 << 40}, {From: first + g.Int64N(4), To: first + g.Int64N(6), Step: g.Int64N(4)}} {
+		got := make(Sums)
+		minutes, err := m.store.Rollups(ctx, q, func(r *span.Rollup) bool {
+			got.Add(r)
 			return true
 		})
 		if err != nil {
 			return err
 		}
-		if !reflect.DeepEqual(got, want) {
-			return fmt.Errorf("minutes %v: %d keys, want %d, or their counts differ", bounds, len(got), len(want))
+		want, wantMinutes := SumOf(rows, q)
+		if !slices.Equal(got.Lines(), want.Lines()) || minutes != wantMinutes {
+			return fmt.Errorf("%+v: %d keys of minutes %v, want %d of %v, or their counts differ", q, len(got), minutes, len(want), wantMinutes)
 		}
 	}
 	return nil

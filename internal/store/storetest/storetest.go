@@ -208,6 +208,18 @@ func testSearch(t *testing.T, open func() *store.Store) {
 			equal(t, fmt.Sprintf("lean query %d %+v", i, q), describeAll(Search(t, s, &q, everything), true), describeAll(naive(calls, &q), true))
 		}
 	}
+	for range 60 {
+		from, to := g.Start(), g.Start()
+		var want store.Interval
+		for i := range calls {
+			if at := store.Time(&calls[i]); at >= from && at < to {
+				want.Include(at, at+1)
+			}
+		}
+		if got, err := s.Times(ctx, from, to); err != nil || got != want {
+			t.Fatalf("times from %d to %d: %v, %v, want %v", from, to, got, err, want)
+		}
+	}
 	all := store.Query{}
 	equal(t, "all", describeAll(Search(t, s, &all, everything), false), describeAll(naive(calls, &all), false))
 	pages(t, s, all, describeAll(naive(calls, &all), false), 397)
