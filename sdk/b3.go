@@ -13,7 +13,7 @@ const (
 )
 
 // extractB3 reads Zipkin's B3, in one header or several. Its span is a foreign parent.
-func extractB3(c Carrier, r *remote) {
+func extractB3(c Carrier, r *SpanContext) {
 	var traceID, spanID, sampled string
 	decided := false
 	if single, ok := c.Get(keyB3); ok {

@@ -61,6 +61,9 @@ const (
 	costField                    // string, "0ms" when unset
 )
 
+// maxFields is the greatest number of standard fields that a component has.
+const maxFields = 10
+
 type field struct {
 	key      string
 	typ      fieldType

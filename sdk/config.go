@@ -88,6 +88,8 @@ type Config struct {
 	// counted. Default 1024.
 	BizBaggageBytes int `yaml:"biz_baggage_bytes"`
 	SysBaggageBytes int `yaml:"sys_baggage_bytes"`
+	// Limits bound what one span holds.
+	Limits Limits `yaml:"limits"`
 	// Inject are the formats written, Extract those read: the first valid one counts. Default W3C and SOFAHTTP; and B3.
 	// Who speaks another protocol than HTTP gives its formats to Span.Inject and Tracer.StartFrom.
 	Inject  []Propagation `yaml:"inject"`
@@ -118,6 +120,7 @@ func DefaultConfig(app string) Config {
 		ServerSpanID:     SharedSpanID,
 		BizBaggageBytes:  1024,
 		SysBaggageBytes:  1024,
+		Limits:           Limits{Tags: 128, Events: 128, Links: 128, EventTags: 128, TextBytes: 16 << 10},
 		Inject:           []Propagation{W3C, SOFAHTTP},
 		Extract:          []Propagation{W3C, SOFAHTTP, B3},
 	}
@@ -173,6 +176,10 @@ func (c *Config) Validate() error {
 		return bad("server_span_id", c.ServerSpanID, "shared or child")
 	case c.BizBaggageBytes < 0:
 		return bad("biz_baggage_bytes", c.BizBaggageBytes, "0 or more")
+	case c.Limits.Tags < 0 || c.Limits.Events < 0 || c.Limits.Links < 0 || c.Limits.EventTags < 0:
+		return bad("limits", "below 0", "0 or more")
+	case c.Limits.TextBytes < 16:
+		return bad("limits.text_bytes", c.Limits.TextBytes, "16 or more")
 	case c.SysBaggageBytes < 0:
 		return bad("sys_baggage_bytes", c.SysBaggageBytes, "0 or more")
 	}

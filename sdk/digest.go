@@ -32,7 +32,7 @@ func (e *encoder) line(b []byte, s *Span) []byte {
 	b = append(b, `ms"`...)
 	for i := range spec.fields {
 		f := &spec.fields[i]
-		b = s.appendJSONField(appendKey(b, f.key), f)
+		b = s.appendJSONField(appendKey(b, f.key), f, i)
 	}
 	b = append(b, `,"sys.baggage":`...)
 	b = e.appendBaggage(b, s.sys)
@@ -70,17 +70,23 @@ func (e *encoder) extras(b []byte, s *Span, spec *componentSpec) []byte {
 	}
 	b = appendField(b, "instance", e.instance)
 	b = appendField(b, "operation", s.operation)
-	if s.failed {
+	switch {
+	case s.failed:
 		b = append(b, `,"status":"error"`...)
 		if !spec.hasError && s.message != "" {
 			b = appendField(b, tagError, s.message)
 		}
-	} else {
+	case s.unset && !s.succeeded:
+		b = append(b, `,"status":"unset"`...)
+	default:
 		b = append(b, `,"status":"ok"`...)
 	}
-	b = appendField(b, "type", spec.typ)
+	b = appendField(b, "type", s.typ(spec))
 	if s.remoteApp != "" && !spec.hasRemoteApp {
 		b = appendField(b, TagRemoteApp, s.remoteApp)
+	}
+	if s.scope != nil {
+		b = append(append(b, `,"scope":`...), s.scope.json...)
 	}
 	b = s.appendAttributes(b, spec)
 	if len(s.events) > 0 {
@@ -100,7 +106,44 @@ func (e *encoder) extras(b []byte, s *Span, spec *componentSpec) []byte {
 		}
 		b = append(b, ']')
 	}
+	if len(s.links) > 0 {
+		b = s.appendLinks(b)
+	}
 	return b
+}
+
+func (s *Span) appendLinks(b []byte) []byte {
+	b = append(b, `,"links":[`...)
+	for i := range s.links {
+		l := &s.links[i]
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, `{"trace.id16":"`...)
+		b = l.Trace.AppendHex(b)
+		b = append(b, `","span.id8":"`...)
+		b = l.Span.AppendHex(b)
+		b = append(b, '"')
+		if l.State != "" {
+			b = appendField(b, "tracestate", l.State)
+		}
+		b = append(b, `,"attributes":`...)
+		b = append(appendTags(b, l.Tags), '}')
+	}
+	return append(b, ']')
+}
+
+// typ gives the extra field "type". A call of no known protocol is told by its kind.
+func (s *Span) typ(spec *componentSpec) string {
+	if s.component == Biz {
+		switch s.kind {
+		case Client, Server:
+			return "rpc"
+		case Producer, Consumer:
+			return "mq"
+		}
+	}
+	return spec.typ
 }
 
 // appendAttributes writes the tags that are no standard fields, if there are any.
@@ -109,7 +152,7 @@ func (s *Span) appendAttributes(b []byte, spec *componentSpec) []byte {
 	b = append(b, `,"attributes":{`...)
 	empty := len(b)
 	for i := range s.tags {
-		if t := &s.tags[i]; !spec.standard(t) {
+		if t := &s.tags[i]; !t.standard {
 			b = appendTag(appendTagKey(b, t.Key), t)
 		}
 	}
@@ -119,6 +162,9 @@ func (s *Span) appendAttributes(b []byte, spec *componentSpec) []byte {
 	if s.droppedEvents > 0 {
 		b = strconv.AppendInt(appendTagKey(b, "dropped.events"), int64(s.droppedEvents), 10)
 	}
+	if s.droppedLinks > 0 {
+		b = strconv.AppendInt(appendTagKey(b, "dropped.links"), int64(s.droppedLinks), 10)
+	}
 	if len(b) == empty {
 		return b[:begin]
 	}
@@ -127,13 +173,30 @@ func (s *Span) appendAttributes(b []byte, spec *componentSpec) []byte {
 
 // standard says that a tag is written as a standard field of the component. One with another type than the field has stays
 // an attribute, so that the field keeps its type and nothing is lost.
-func (c *componentSpec) standard(t *Tag) bool {
+func (c *componentSpec) standard(t *Tag) int {
 	for i := range c.fields {
 		if f := &c.fields[i]; f.key == t.Key {
-			return f.takes(t)
+			if f.takes(t) {
+				return i
+			}
+			return -1
 		}
 	}
-	return false
+	return -1
+}
+
+// resolve finds the tags that fill standard fields. The span has ended.
+func (s *Span) resolve() {
+	if s.component == Inferred {
+		s.infer()
+	}
+	spec := s.component.spec()
+	for i := range s.tags {
+		if n := spec.standard(&s.tags[i]); n >= 0 {
+			s.std[n] = uint16(i + 1)
+			s.tags[i].standard = true
+		}
+	}
 }
 
 func (f *field) takes(t *Tag) bool {
@@ -146,26 +209,16 @@ func (f *field) takes(t *Tag) bool {
 	return t.kind == tagString
 }
 
-// fieldTag gives the tag that fills a standard field, or nil.
-func (s *Span) fieldTag(f *field) *Tag {
-	for i := range s.tags {
-		if t := &s.tags[i]; t.Key == f.key && f.takes(t) {
-			return t
-		}
-	}
-	return nil
-}
-
-// fieldText gives the text of a standard field that is no number.
-func (s *Span) fieldText(f *field) string {
+// fieldText gives the text of the standard field n, which is no number.
+func (s *Span) fieldText(f *field, n int) string {
 	switch f.key {
 	case tagError:
 		return s.message
 	case TagRemoteApp:
 		return s.remoteApp
 	}
-	if t := s.fieldTag(f); t != nil {
-		return t.str
+	if at := s.std[n]; at != 0 {
+		return s.tags[at-1].str
 	}
 	if f.typ == costField {
 		return "0ms"
@@ -173,10 +226,10 @@ func (s *Span) fieldText(f *field) string {
 	return ""
 }
 
-// fieldNumber gives the value of a standard field that is a number.
-func (s *Span) fieldNumber(f *field) int64 {
-	if t := s.fieldTag(f); t != nil {
-		return int64(t.num)
+// fieldNumber gives the value of the standard field n, which is a number.
+func (s *Span) fieldNumber(f *field, n int) int64 {
+	if at := s.std[n]; at != 0 {
+		return int64(s.tags[at-1].num)
 	}
 	if f.typ == sizeField {
 		return -1
@@ -184,11 +237,11 @@ func (s *Span) fieldNumber(f *field) int64 {
 	return 0
 }
 
-func (s *Span) appendJSONField(b []byte, f *field) []byte {
+func (s *Span) appendJSONField(b []byte, f *field, n int) []byte {
 	if f.typ == numberField || f.typ == sizeField {
-		return strconv.AppendInt(b, s.fieldNumber(f), 10)
+		return strconv.AppendInt(b, s.fieldNumber(f, n), 10)
 	}
-	return appendString(b, s.fieldText(f))
+	return appendString(b, s.fieldText(f, n))
 }
 
 // code gives result.code.
@@ -234,10 +287,10 @@ func (e *encoder) textLine(b []byte, s *Span) []byte {
 	for i := range spec.fields {
 		f := &spec.fields[i]
 		if f.typ == numberField || f.typ == sizeField {
-			b = strconv.AppendInt(append(b, ','), s.fieldNumber(f), 10)
+			b = strconv.AppendInt(append(b, ','), s.fieldNumber(f, i), 10)
 			b = append(b, f.textUnit...)
 		} else {
-			b = appendColumn(b, s.fieldText(f))
+			b = appendColumn(b, s.fieldText(f, i))
 		}
 	}
 	if s.component == Biz {

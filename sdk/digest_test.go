@@ -61,9 +61,11 @@ func TestGoldenLines(t *testing.T) {
 		e := encoder{app: "pay", instance: "pay-1", format: format}
 		var b []byte
 		for _, s := range goldenSpans() {
+			s.resolve()
 			b = e.line(b, s)
 		}
 		for _, s := range goldenSpans() {
+			s.resolve()
 			key, v := s.statKey(), &statValue{count: 2, errors: 1, millis: 24}
 			v.latency.AddN(int64(s.duration), 2)
 			b = e.statLine(b, &key, v, s.start, s.start.Add(5*time.Second))
@@ -91,6 +93,7 @@ func TestGoldenLines(t *testing.T) {
 func TestTextLinesReadBack(t *testing.T) {
 	text, object := encoder{app: "pay", instance: "pay-1", format: Text}, encoder{app: "pay", instance: "pay-1", format: JSON}
 	for _, s := range goldenSpans() {
+		s.resolve()
 		line := strings.TrimSuffix(string(text.line(nil, s)), "\n")
 		columns := strings.Split(line, ",")
 		// 8 columns, the component's, both baggages, ours; @Tracer's line has one more for its tags.

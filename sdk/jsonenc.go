@@ -66,20 +66,25 @@ func appendTag(b []byte, t *Tag) []byte {
 	case tagBool:
 		return strconv.AppendBool(b, t.num != 0)
 	case tagFloat:
-		f := math.Float64frombits(t.num)
-		if math.IsNaN(f) || math.IsInf(f, 0) {
-			return appendString(b, strconv.FormatFloat(f, 'g', -1, 64))
-		}
-		from := len(b)
-		b = strconv.AppendFloat(b, f, 'g', -1, 64)
-		for _, c := range b[from:] {
-			if c == '.' || c == 'e' {
-				return b
-			}
-		}
-		return append(b, ".0"...) // so that a reader sees that it is no integer
+		return appendFloat(b, math.Float64frombits(t.num))
+	case tagJSON:
+		return append(b, t.str...)
 	}
 	return appendString(b, t.str)
+}
+
+func appendFloat(b []byte, f float64) []byte {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return appendString(b, strconv.FormatFloat(f, 'g', -1, 64))
+	}
+	from := len(b)
+	b = strconv.AppendFloat(b, f, 'g', -1, 64)
+	for _, c := range b[from:] {
+		if c == '.' || c == 'e' {
+			return b
+		}
+	}
+	return append(b, ".0"...) // so that a reader sees that it is no integer
 }
 
 // appendTags writes an object of tags. A key that comes twice is written once, with its last value.

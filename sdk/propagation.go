@@ -60,25 +60,8 @@ const (
 // maxIDText bounds the trace and span ids taken from outside.
 const maxIDText = 1024
 
-// remote is a span of another process, as a carrier describes it.
-type remote struct {
-	traceID   string
-	trace     id.Trace // zero: there is none
-	spanID    string   // dotted; "" under a foreign parent
-	id8       id.Span
-	state     string
-	app       string // the caller's, where the format names it
-	sampled   bool
-	undecided bool // the other side leaves the sampling decision to us
-	random    bool
-	biz, sys  []Pair
-}
-
-// found says that one of the formats read so far had a valid context.
-func (r *remote) found() bool { return r.trace != id.Trace{} }
-
 // sofa takes the context of a SOFATracer, if both ids can be one.
-func (r *remote) sofa(traceID, spanID string, sampled bool) {
+func (r *SpanContext) sofa(traceID, spanID string, sampled bool) {
 	if traceID == "" || spanID == "" || len(traceID) > maxIDText || len(spanID) > maxIDText {
 		return
 	}
@@ -90,21 +73,21 @@ func (r *remote) sofa(traceID, spanID string, sampled bool) {
 }
 
 // extract reads the first valid of the formats, and the baggage of all.
-func (r *remote) extract(c Carrier, formats []Propagation) {
+func (r *SpanContext) extract(c Carrier, formats []Propagation) {
 	for _, p := range formats {
 		switch p {
 		case W3C:
-			if !r.found() {
+			if !r.valid() {
 				extractW3C(c, r)
 			}
 			extractW3CBaggage(c, r)
 		case SOFAHTTP, SOFAText:
-			if !r.found() {
+			if !r.valid() {
 				extractSOFA(c, r, p)
 			}
 			extractSOFABaggage(c, r, p)
 		case B3, B3Single:
-			if !r.found() {
+			if !r.valid() {
 				extractB3(c, r)
 			}
 		case SOFARPC:
@@ -129,9 +112,56 @@ type outgoing struct {
 // Inject from a Client or Producer span: it is the calling half, and a server may take over its dotted id. From a span of
 // another kind, SOFATracer's formats carry a number of its own below the span, so that no two spans get one id.
 func (s *Span) Inject(c Carrier, formats ...Propagation) {
-	if s == nil {
-		return
+	if s != nil {
+		s.inject(c, nil, formats)
 	}
+}
+
+// InjectWith is Inject, in the formats of Config.Inject, with more business baggage than the span has.
+func (s *Span) InjectWith(c Carrier, more ...Pair) {
+	if s != nil {
+		s.inject(c, more, nil)
+	}
+}
+
+// Inject writes the context of a span of another process into a carrier, as a proxy passes it on, or only its baggage if it
+// names no span. Of a span of this process it is Span.Inject.
+func (t *Tracer) Inject(r SpanContext, c Carrier) {
+	switch {
+	case t == nil:
+	case r.span != nil:
+		r.span.Inject(c)
+	case r.valid():
+		s := &Span{tracer: t, kind: Client, traceID: r.traceID, trace: r.trace, spanID: r.spanID, id8: r.id8, state: r.state,
+			sampled: r.sampled, random: r.random, biz: r.biz, sys: r.sys}
+		if s.spanID == "" {
+			s.spanID = r.id8.String()
+		}
+		s.inject(c, nil, nil)
+	default:
+		o := outgoing{biz: r.biz, sys: r.sys}
+		for _, p := range t.config.Inject {
+			switch p {
+			case W3C:
+				injectW3CBaggage(c, o.biz)
+			case SOFAHTTP, SOFAText:
+				o.injectSOFABaggage(c, p)
+			}
+		}
+	}
+}
+
+// WithBaggage gives a context with more business baggage, within the limits; an item of the same key is replaced.
+func (t *Tracer) WithBaggage(r SpanContext, more ...Pair) SpanContext {
+	if t != nil {
+		for _, p := range more {
+			r.biz = t.addBaggage(r.biz, p.Key, p.Value, t.config.BizBaggageBytes)
+		}
+	}
+	return r
+}
+
+func (s *Span) inject(c Carrier, more []Pair, formats []Propagation) {
 	if headers, ok := c.(HeaderCarrier); ok {
 		c = &slabCarrier{HeaderCarrier: headers}
 	}
@@ -140,6 +170,9 @@ func (s *Span) Inject(c Carrier, formats ...Propagation) {
 	}
 	o := outgoing{Span: s}
 	o.biz, o.sys = s.baggage()
+	for _, p := range more {
+		o.biz = s.tracer.addBaggage(o.biz, p.Key, p.Value, s.tracer.config.BizBaggageBytes)
+	}
 	for _, p := range formats {
 		switch p {
 		case W3C:
@@ -172,14 +205,22 @@ func (o *outgoing) id() string {
 
 // injectSOFA writes what SOFATracer's HTTP clients write, and without the URL-encoding what its messaging clients do.
 func (o *outgoing) injectSOFA(c Carrier, p Propagation) {
-	ids, values := escapeURL, escapeBaggage
+	ids := escapeURL
 	if p == SOFAText {
-		ids, values = asItIs, escapeText
+		ids = asItIs
 	}
 	set(c, keyTraceID, ids(o.traceID))
 	set(c, keySpanID, ids(o.id()))
 	set(c, keyParentID, ids(id.ParentOf(o.id())))
 	c.Set(keySampled, strconv.FormatBool(o.sampled))
+	o.injectSOFABaggage(c, p)
+}
+
+func (o *outgoing) injectSOFABaggage(c Carrier, p Propagation) {
+	values := escapeBaggage
+	if p == SOFAText {
+		values = escapeText
+	}
 	for _, p := range o.sys {
 		set(c, prefixSystem+escapePair(p.Key), values(p.Value))
 	}
@@ -207,7 +248,7 @@ func set(c Carrier, key, value string) {
 }
 
 // extractSOFA reads X-B3-* that hold SOFATracer's ids. Both ids have to be there; a span id of 16 hex digits is B3's.
-func extractSOFA(c Carrier, r *remote, p Propagation) {
+func extractSOFA(c Carrier, r *SpanContext, p Propagation) {
 	traceID, spanID := sofaIDs(c, p)
 	if isSpanHex(spanID) {
 		return
@@ -229,7 +270,7 @@ func sofaIDs(c Carrier, p Propagation) (traceID, spanID string) {
 	return traceID, spanID
 }
 
-func extractSOFABaggage(c Carrier, r *remote, p Propagation) {
+func extractSOFABaggage(c Carrier, r *SpanContext, p Propagation) {
 	if headers, ok := c.(HeaderCarrier); ok { // the hot path, without a closure
 		for key, values := range headers {
 			if rest, ok := cutPrefixFold(key, prefixBaggage); ok && len(values) > 0 {
@@ -246,7 +287,7 @@ func extractSOFABaggage(c Carrier, r *remote, p Propagation) {
 }
 
 // addSOFABaggage takes a header without its prefix "baggage-".
-func (r *remote) addSOFABaggage(key, value string, p Propagation) {
+func (r *SpanContext) addSOFABaggage(key, value string, p Propagation) {
 	if p == SOFAHTTP {
 		value = unescapeURL(value)
 	}
@@ -260,7 +301,7 @@ func (r *remote) addSOFABaggage(key, value string, p Propagation) {
 
 // addBusiness takes a business baggage item, unless another format had it: W3C baggage, which is read first, has the key's
 // spelling, and its value is the same or newer.
-func (r *remote) addBusiness(key, value string) {
+func (r *SpanContext) addBusiness(key, value string) {
 	for i := range r.biz {
 		if strings.EqualFold(r.biz[i].Key, key) {
 			return
@@ -269,7 +310,7 @@ func (r *remote) addBusiness(key, value string) {
 	r.biz = append(r.biz, Pair{key, value})
 }
 
-func (r *remote) addSystem(key, value string) { r.sys = append(r.sys, Pair{key, value}) }
+func (r *SpanContext) addSystem(key, value string) { r.sys = append(r.sys, Pair{key, value}) }
 
 func isSpanHex(s string) bool {
 	if len(s) != 16 {

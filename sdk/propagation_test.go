@@ -228,7 +228,7 @@ func TestExtractAsSOFATracer(t *testing.T) {
 		if skip != "" || !hasTrace || !hasSpan {
 			continue // one id alone is no context: see wire-inbound.json
 		}
-		var r remote
+		var r SpanContext
 		extractSOFA(carrier, &r, SOFAHTTP)
 		extractSOFABaggage(carrier, &r, SOFAHTTP)
 		if r.traceID != want.TraceID || r.spanID != want.SpanID || r.sampled != want.Sampled ||
@@ -282,7 +282,7 @@ func TestTraceparent(t *testing.T) {
 		{"empty", "", false, false, false},
 	}
 	for _, tt := range tests {
-		var r remote
+		var r SpanContext
 		extractW3C(HeaderCarrier{"Traceparent": {tt.header}}, &r)
 		if ok := !r.trace.IsZero(); ok != tt.ok || r.sampled != tt.sampled || r.random != tt.other {
 			t.Errorf("%s: %+v", tt.name, r)
@@ -291,7 +291,7 @@ func TestTraceparent(t *testing.T) {
 			t.Errorf("%s: %+v", tt.name, r)
 		}
 	}
-	var r remote
+	var r SpanContext
 	extractW3C(HeaderCarrier{"Traceparent": {tests[0].header, tests[1].header}}, &r)
 	if !r.trace.IsZero() {
 		t.Error("two traceparent headers are none")
@@ -356,7 +356,7 @@ func TestOrderOfFormats(t *testing.T) {
 				c.Extract = tt.order
 			}
 		})
-		var r remote
+		var r SpanContext
 		r.extract(tt.carrier, tracer.config.Extract)
 		if r.traceID != tt.trace {
 			t.Errorf("%s: %+v", tt.name, r)
@@ -385,10 +385,10 @@ func TestProxyThatCopiesHeaders(t *testing.T) {
 		_, server := tracer.StartFrom(t.Context(), headers, Server, HTTPServer, "GET /")
 		_, client := tracer.Start(ContextWithSpan(t.Context(), server), Client, HTTPClient, "GET /")
 		client.Inject(headers)
-		if v := headers["Baggage"]; len(v) != 1 || v[0] != "own=1,user=u1" {
+		if v := headers["Baggage"]; len(v) != 1 || v[0] != "user=u1;p=x,own=1" { // properties of unchanged items stay
 			t.Fatalf("baggage %q", v)
 		}
-		var r remote
+		var r SpanContext
 		if r.extract(headers, tracer.config.Extract); r.id8 != client.ID8() || r.spanID != client.SpanID() {
 			t.Fatalf("%v", headers)
 		}

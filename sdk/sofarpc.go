@@ -46,7 +46,7 @@ func (o *outgoing) injectPenetrating(c Carrier) {
 	}
 }
 
-func extractSOFARPC(c Carrier, r *remote) {
+func extractSOFARPC(c Carrier, r *SpanContext) {
 	if text, _ := c.Get(keyNewRPC); strings.TrimSpace(text) != "" {
 		r.text(text)
 		extractCaller(c, r)
@@ -55,9 +55,9 @@ func extractSOFARPC(c Carrier, r *remote) {
 	extractPenetrating(c, r, keyRPCTrace, keyRPCSpan)
 }
 
-func extractMOSN(c Carrier, r *remote) { extractPenetrating(c, r, keyMOSNTrace, keyMOSNSpan) }
+func extractMOSN(c Carrier, r *SpanContext) { extractPenetrating(c, r, keyMOSNTrace, keyMOSNSpan) }
 
-func extractPenetrating(c Carrier, r *remote, traceKey, spanKey string) {
+func extractPenetrating(c Carrier, r *SpanContext, traceKey, spanKey string) {
 	sampled, _ := c.Get(keyRPCSample)
 	if text, _ := c.Get(keyRPCSys); len(text) <= maxTracerText {
 		eachItem(text, func(key, value string) {
@@ -70,7 +70,7 @@ func extractPenetrating(c Carrier, r *remote, traceKey, spanKey string) {
 	if text, _ := c.Get(keyRPCBiz); len(text) <= maxTracerText {
 		eachItem(text, r.addBusiness)
 	}
-	if !r.found() {
+	if !r.valid() {
 		traceID, _ := c.Get(traceKey)
 		spanID, _ := c.Get(spanKey)
 		r.sofa(strings.TrimSpace(traceID), strings.TrimSpace(spanID), isTrueOrUnset(sampled))
@@ -78,7 +78,7 @@ func extractPenetrating(c Carrier, r *remote, traceKey, spanKey string) {
 	extractCaller(c, r)
 }
 
-func extractCaller(c Carrier, r *remote) {
+func extractCaller(c Carrier, r *SpanContext) {
 	if app, _ := c.Get(keyRPCApp); app != "" && r.app == "" {
 		r.app = app
 	}

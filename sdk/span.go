@@ -1,7 +1,6 @@
 package twinspan
 
 import (
-	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,57 +28,35 @@ type Span struct {
 	sampled   bool
 	random    bool // the W3C random-trace-id flag, as it came in
 	start     time.Time
+	unset     bool // the status is "unset" unless it is set: StartOptions.Unset
+	scope     *Scope
 	children  atomic.Uint32
+	face      atomic.Pointer[any] // the span as another API's: ContextFace
 
 	mu            sync.Mutex
 	ended         bool
 	failed        bool
+	succeeded     bool // SetOK: it does not fail any more
 	duration      time.Duration
 	operation     string
 	resultCode    string
-	message       string // of the error
-	local, remote string // ip:port
+	message       string            // of the error
+	local, remote string            // ip:port
+	route         string            // of HTTP, where the operation does not have it
+	std           [maxFields]uint16 // the tag, plus one, that fills each of the component's fields
 	remoteApp     string
 	biz, sys      []Pair // never changed in place: children share them
 	tags          []Tag
 	events        []Event
+	links         []Link
 	droppedTags   int
 	droppedEvents int
+	droppedLinks  int
 	inline        [8]Tag // the first tags
 }
 
 // Pair is one item of baggage.
 type Pair struct{ Key, Value string }
-
-// spanContext is the context that carries a span. It lies inside the Span, so that starting one costs no allocation more.
-type spanContext struct {
-	context.Context
-	span *Span
-}
-
-type spanKey struct{}
-
-// Value gives the span for the package's own key.
-func (c *spanContext) Value(key any) any {
-	if key == (spanKey{}) {
-		return c.span
-	}
-	return c.Context.Value(key)
-}
-
-// SpanFromContext gives the span that ctx carries, or nil.
-func SpanFromContext(ctx context.Context) *Span {
-	s, _ := ctx.Value(spanKey{}).(*Span)
-	return s
-}
-
-// ContextWithSpan gives a context that carries s, such as for a goroutine that outlives the request's context.
-func ContextWithSpan(ctx context.Context, s *Span) context.Context {
-	if s == nil {
-		return ctx
-	}
-	return context.WithValue(ctx, spanKey{}, s)
-}
 
 // TraceID gives the trace id as it is logged: SOFATracer's text, or 32 hex digits of a foreign trace.
 func (s *Span) TraceID() string {
@@ -111,7 +88,7 @@ func (s *Span) Sampled() bool { return s != nil && s.sampled }
 // SetOperation names what is called, with few different values: "GET /pay/{id}", not "GET /pay/17".
 func (s *Span) SetOperation(operation string) {
 	if s.lock() {
-		s.operation = cut(operation, maxText)
+		s.operation = cut(operation, s.tracer.config.Limits.TextBytes)
 		s.mu.Unlock()
 	}
 }
@@ -135,35 +112,60 @@ func (s *Span) SetTag(key, value string) {
 }
 
 func (s *Span) setTag(t *Tag) {
+	limits := &s.tracer.config.Limits
 	for i := range s.tags {
 		if s.tags[i].Key == t.Key {
 			s.tags[i] = *t
-			s.tags[i].str = cut(t.str, maxText)
+			s.tags[i].cut(limits.TextBytes)
 			return
 		}
 	}
-	if len(s.tags) >= maxTags {
+	if len(s.tags) >= limits.Tags {
 		s.droppedTags++
 		return
 	}
 	s.tags = append(s.tags, *t)
-	s.tags[len(s.tags)-1].str = cut(t.str, maxText)
+	s.tags[len(s.tags)-1].cut(limits.TextBytes)
 }
 
 // AddEvent records that something happened now.
 func (s *Span) AddEvent(name string, tags ...Tag) {
 	if s.lock() {
-		if len(s.events) < maxEvents {
-			e := Event{Name: cut(name, maxText), Time: s.now(), Tags: append([]Tag(nil), tags[:min(len(tags), maxTags)]...)}
-			for i := range e.Tags {
-				e.Tags[i].str = cut(e.Tags[i].str, maxText)
-			}
-			s.events = append(s.events, e)
-		} else {
-			s.droppedEvents++
-		}
+		s.addEvent(name, s.now(), tags)
 		s.mu.Unlock()
 	}
+}
+
+// AddEventAt records that something happened at a time.
+func (s *Span) AddEventAt(name string, at time.Time, tags ...Tag) {
+	if s.lock() {
+		s.addEvent(name, at, tags)
+		s.mu.Unlock()
+	}
+}
+
+func (s *Span) addEvent(name string, at time.Time, tags []Tag) {
+	limits := &s.tracer.config.Limits
+	if len(s.events) >= limits.Events {
+		s.droppedEvents++
+		return
+	}
+	s.events = append(s.events, Event{Name: cut(name, limits.TextBytes), Time: at, Tags: limits.copy(tags)})
+}
+
+// AddLink says that the span has to do with another one that is not its parent. A link to no span and without tags is
+// ignored.
+func (s *Span) AddLink(to SpanContext, tags ...Tag) {
+	if !to.Valid() && len(tags) == 0 || !s.lock() {
+		return
+	}
+	limits := &s.tracer.config.Limits
+	if len(s.links) < limits.Links {
+		s.links = append(s.links, Link{Trace: to.trace, Span: to.id8, State: to.state, Tags: limits.copy(tags)})
+	} else {
+		s.droppedLinks++
+	}
+	s.mu.Unlock()
 }
 
 // SetError marks the span as failed, with err's message. A nil err changes nothing.
@@ -176,8 +178,19 @@ func (s *Span) SetError(err error) {
 // Fail marks the span as failed; message says why and may be empty.
 func (s *Span) Fail(message string) {
 	if s.lock() {
-		s.failed = true
-		s.message = cut(message, maxText)
+		s.failed = !s.succeeded
+		if s.failed {
+			s.message = cut(message, s.tracer.config.Limits.TextBytes)
+		}
+		s.mu.Unlock()
+	}
+}
+
+// SetOK marks the span as succeeded, whatever is said about it before and after: the application knows better than a
+// library that calls an answer an error.
+func (s *Span) SetOK() {
+	if s.lock() {
+		s.failed, s.succeeded, s.message = false, true, ""
 		s.mu.Unlock()
 	}
 }
@@ -223,6 +236,41 @@ func (s *Span) End() {
 		s.mu.Unlock()
 		s.tracer.finish(s)
 	}
+}
+
+// EndAt is End at a time.
+func (s *Span) EndAt(at time.Time) {
+	if s.lock() {
+		s.ended = true
+		s.duration = max(at.Sub(s.start), 0)
+		s.mu.Unlock()
+		s.tracer.finish(s)
+	}
+}
+
+// Ended says that End was called; what is set from then on is ignored. A nil span has ended.
+func (s *Span) Ended() bool {
+	if !s.lock() {
+		return true
+	}
+	s.mu.Unlock()
+	return false
+}
+
+// Kind gives the span's kind.
+func (s *Span) Kind() Kind {
+	if s == nil {
+		return Internal
+	}
+	return s.kind
+}
+
+// Tracer gives the span's Tracer.
+func (s *Span) Tracer() *Tracer {
+	if s == nil {
+		return nil
+	}
+	return s.tracer
 }
 
 // Discard ends the span without a trace in logs and statistics: for an instrumentation that finds out that nothing was

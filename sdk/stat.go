@@ -96,12 +96,14 @@ func (s *Span) statKey() statKey {
 			continue
 		case keyOperationRoute:
 			// The route, not the URL: SOFATracer's keys by full URL have no bound.
-			key.fields[n] = route(s.operation)
+			key.fields[n] = s.route
+			if s.route == "" {
+				key.fields[n] = route(s.operation)
+			}
 		default:
-			for i := range s.tags {
-				if s.tags[i].Key == name && s.tags[i].kind == tagString {
-					key.fields[n] = s.tags[i].str
-					break
+			for i := range spec.fields {
+				if at := s.std[i]; at != 0 && spec.fields[i].key == name {
+					key.fields[n] = s.tags[at-1].str
 				}
 			}
 		}

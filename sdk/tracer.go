@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,8 @@ type Tracer struct {
 	stats     *statTable
 	reporter  *reporter
 	counters  counters
+
+	companions sync.Map // of Companion
 }
 
 type counters struct {
@@ -94,6 +97,14 @@ func (t *Tracer) App() string {
 	return t.config.App
 }
 
+// Formats gives the formats of propagation that are written and read. They are not to be changed.
+func (t *Tracer) Formats() (inject, extract []Propagation) {
+	if t == nil {
+		return nil, nil
+	}
+	return t.config.Inject, t.config.Extract
+}
+
 // Counters gives what became of the spans so far.
 func (t *Tracer) Counters() Counters {
 	if t == nil {
@@ -114,7 +125,7 @@ func (t *Tracer) Start(ctx context.Context, kind Kind, c Component, operation st
 	if t == nil {
 		return ctx, nil
 	}
-	return t.start(ctx, kind, c, operation, nil)
+	return t.start(ctx, &StartOptions{Kind: kind, Component: c, Operation: operation})
 }
 
 // StartFrom starts a span for what a carrier brought: the headers of a request, the properties of a message. The first
@@ -127,36 +138,80 @@ func (t *Tracer) StartFrom(ctx context.Context, carrier Carrier, kind Kind, c Co
 	if len(formats) == 0 {
 		formats = t.config.Extract
 	}
-	var r remote
+	var r SpanContext
 	r.extract(carrier, formats)
-	return t.start(ctx, kind, c, operation, &r)
+	return t.start(ctx, &StartOptions{Kind: kind, Component: c, Operation: operation, Parent: &r})
 }
 
-func (t *Tracer) start(ctx context.Context, kind Kind, c Component, operation string, r *remote) (context.Context, *Span) {
-	s := &Span{tracer: t, kind: kind, component: c, operation: cut(operation, maxText), start: time.Now()}
+// StartOptions is everything that a span may begin with.
+type StartOptions struct {
+	Kind      Kind
+	Component Component
+	Operation string
+	Time      time.Time    // zero: now
+	Parent    *SpanContext // goes before what the context carries; its baggage counts even if it names no span
+	NewRoot   bool         // begin a new trace whatever Parent and the context say
+	Scope     *Scope       // the instrumentation library, if it is known
+	Baggage   []Pair       // business baggage beside the parent's
+	// Unset leaves the status "unset" until it is set, as OpenTelemetry has it. Else a span that did not fail is "ok".
+	Unset bool
+}
+
+// StartSpan is Start with everything that may be chosen. It keeps nothing of o but what o points to.
+func (t *Tracer) StartSpan(ctx context.Context, o *StartOptions) (context.Context, *Span) {
+	if t == nil {
+		return ctx, nil
+	}
+	return t.start(ctx, o)
+}
+
+func (t *Tracer) start(ctx context.Context, o *StartOptions) (context.Context, *Span) {
+	s := &Span{tracer: t, kind: o.Kind, component: o.Component, operation: cut(o.Operation, t.config.Limits.TextBytes), start: o.Time, scope: o.Scope, unset: o.Unset}
+	if s.start.IsZero() {
+		s.start = time.Now()
+	}
 	s.ctx = spanContext{ctx, s}
 	s.tags = s.inline[:0]
-	switch parent := SpanFromContext(ctx); {
-	case r != nil && r.found():
-		s.below(r)
-	case parent != nil && parent.tracer != nil:
+	switch parent, remote := t.parent(ctx, o); {
+	case parent != nil:
 		s.traceID, s.trace, s.state, s.random = parent.traceID, parent.trace, parent.state, parent.random
 		s.sampled = parent.sampled
 		s.biz, s.sys = parent.baggage()
 		s.parent8 = parent.id8
 		s.spanID = parent.nextChild()
 		s.id8 = id.SpanOf(s.spanID)
+	case remote.valid():
+		s.below(remote)
+		if remote != o.Parent {
+			s.takeBaggage(remote)
+		}
 	default:
 		s.newTrace()
 		s.spanID = "0"
 		s.id8 = id.SpanOf(s.spanID)
 		s.sampled = t.sample()
 	}
-	if r != nil {
-		s.remoteApp = cut(r.app, maxText)
-		s.takeBaggage(r)
+	if o.Parent != nil && !o.NewRoot {
+		s.remoteApp = cut(o.Parent.app, t.config.Limits.TextBytes)
+		s.takeBaggage(o.Parent)
+	}
+	for _, p := range o.Baggage {
+		s.biz = t.addBaggage(s.biz, p.Key, p.Value, t.config.BizBaggageBytes)
 	}
 	return &s.ctx, s
+}
+
+// parent gives the span that a new one is below: one of this process, or one of another.
+func (t *Tracer) parent(ctx context.Context, o *StartOptions) (*Span, *SpanContext) {
+	switch {
+	case o.NewRoot:
+		return nil, nil
+	case o.Parent != nil && o.Parent.span != nil:
+		return o.Parent.span, nil
+	case o.Parent.valid():
+		return nil, o.Parent
+	}
+	return current(ctx)
 }
 
 // newTrace makes s the root of a trace.
@@ -203,7 +258,7 @@ func withRandom(prefix string) string {
 }
 
 // below makes s the child or the other half of a span in another process.
-func (s *Span) below(r *remote) {
+func (s *Span) below(r *SpanContext) {
 	s.traceID, s.trace, s.state, s.random = r.traceID, r.trace, r.state, r.random
 	s.sampled = r.sampled
 	if r.undecided {
@@ -228,7 +283,7 @@ func (s *Span) below(r *remote) {
 	s.id8 = id.SpanOf(s.spanID)
 }
 
-func (s *Span) takeBaggage(r *remote) {
+func (s *Span) takeBaggage(r *SpanContext) {
 	for _, p := range r.biz {
 		s.biz = s.tracer.addBaggage(s.biz, p.Key, p.Value, s.tracer.config.BizBaggageBytes)
 	}
@@ -242,6 +297,7 @@ func (t *Tracer) sample() bool { return uint64(rand.Uint32()) < t.threshold }
 
 // finish counts an ended span and hands it to the writer. From here on s is only read.
 func (t *Tracer) finish(s *Span) {
+	s.resolve()
 	t.counters.spans.Add(1)
 	t.stats.add(t, s)
 	if s.sampled {

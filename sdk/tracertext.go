@@ -57,7 +57,7 @@ func (o *outgoing) injectText(c Carrier, p Propagation) {
 }
 
 // extractText reads the text under the format's key.
-func extractText(c Carrier, r *remote, p Propagation) {
+func extractText(c Carrier, r *SpanContext, p Propagation) {
 	key, ok := propagationKeys[p]
 	if !ok {
 		return
@@ -126,7 +126,7 @@ const maxTracerText = 64 << 10
 
 // text takes a context as SOFATracer writes it. Of a key that is there twice the first counts: Java takes the last, by which
 // business baggage of the name "tcid" becomes the trace id.
-func (r *remote) text(text string) {
+func (r *SpanContext) text(text string) {
 	if len(text) > maxTracerText {
 		return
 	}
@@ -151,7 +151,7 @@ func (r *remote) text(text string) {
 			r.addBusiness(key, value)
 		}
 	})
-	if r.found() {
+	if r.valid() {
 		return
 	}
 	if spanID == "" {

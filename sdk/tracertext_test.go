@@ -145,10 +145,10 @@ func TestExtractTextAsSOFATracer(t *testing.T) {
 			}
 			carrier = m
 		}
-		var r remote
+		var r SpanContext
 		r.extract(carrier, []Propagation{g.Format})
 		if want.Generated || want.TraceID == "" {
-			if r.found() {
+			if r.valid() {
 				t.Errorf("%d %s: %+v, SOFATracer begins a new trace", i, name, r)
 			}
 			continue
@@ -235,7 +235,7 @@ func TestSOFARPCGenerations(t *testing.T) {
 		{"a blank text", MapCarrier{keyNewRPC: " ", keyRPCTrace: "T1", keyRPCSpan: "0.4"}, "0.4", true, nil},
 	}
 	for _, tt := range tests {
-		var r remote
+		var r SpanContext
 		r.extract(tt.carrier, []Propagation{SOFARPC})
 		if r.traceID != "T1" || r.spanID != tt.spanID || r.sampled != tt.sampled || !maps.Equal(asMap(r.biz), tt.biz) {
 			t.Errorf("%s: %+v", tt.name, r)
@@ -301,7 +301,7 @@ func FuzzText(f *testing.F) {
 	f.Add("tcid=T1&spid=0.1&pspid=0&sample=true&_sys_k=v&k=%26&", []byte("\x00sftc_head\x00\x00\x00\x03k=v"))
 	tracer := newTracer(f, nil)
 	f.Fuzz(func(t *testing.T, text string, data []byte) {
-		var r, b remote
+		var r, b SpanContext
 		r.text(text)
 		b.extract(&BinaryCarrier{Bytes: data}, []Propagation{SOFAHead, SOFARPC, W3C})
 		// What was read is written so that it is read again.

@@ -1,6 +1,7 @@
 package twinspan
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/twinspan/twinspan/sdk/id"
@@ -42,11 +43,8 @@ func (s *Span) injectW3C(c Carrier, biz []Pair) {
 		flags += flagRandom
 	}
 	b = append(b, '-', '0', flags)
-	if s.kind.calls() && len(s.spanID)+1+16 <= maxStateValue && isStateValue(s.spanID) {
-		b = append(b, stateKey+"="...)
-		b = append(b, s.spanID...)
-		b = append(b, ':')
-		b = s.id8.AppendHex(b)
+	if s.kind.calls() {
+		b = appendState(b, s.spanID, s.id8)
 	}
 	if s.state != "" {
 		if len(b) > traceparentLen {
@@ -64,16 +62,49 @@ func (s *Span) injectW3C(c Carrier, biz []Pair) {
 	}
 }
 
+// appendState writes our member of tracestate, if it fits.
+func appendState(b []byte, spanID string, id8 id.Span) []byte {
+	if isSpanHex(spanID) || spanID == "" || len(spanID)+1+16 > maxStateValue || !isStateValue(spanID) {
+		return b
+	}
+	b = append(b, stateKey+"="...)
+	b = append(b, spanID...)
+	b = append(b, ':')
+	return id8.AppendHex(b)
+}
+
+// TraceState gives W3C's tracestate as Inject writes it: our member in front of those of others.
+func (s *Span) TraceState() string {
+	if s == nil {
+		return ""
+	}
+	if !s.kind.calls() {
+		return s.state
+	}
+	b := appendState(nil, s.spanID, s.id8)
+	if s.state != "" {
+		if len(b) > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, s.state...)
+	}
+	return string(b)
+}
+
 func injectW3CBaggage(c Carrier, biz []Pair) {
 	var b []byte
 	// What is there already is the application's own or OpenTelemetry's, or what a proxy copied from the request it got:
 	// our values replace those of the same keys.
+	var kept []string // of ours, those that are there with properties
 	if before, _ := c.Get(keyBaggage); before != "" {
 		for member := range strings.SplitSeq(before, ",") {
-			key, _, _ := strings.Cut(member, "=")
-			if member = strings.Trim(member, " \t"); member == "" || has(biz, strings.Trim(key, " \t")) {
+			key, rest, _ := strings.Cut(member, "=")
+			value, _, properties := strings.Cut(rest, ";")
+			key, member = strings.Trim(key, " \t"), strings.Trim(member, " \t")
+			if member == "" || has(biz, key) && !(properties && lookup(biz, key) == unescapePercent(strings.Trim(value, " \t"), false)) {
 				continue
 			}
+			kept = append(kept, key)
 			if len(b) > 0 {
 				b = append(b, ',')
 			}
@@ -81,8 +112,8 @@ func injectW3CBaggage(c Carrier, biz []Pair) {
 		}
 	}
 	for _, p := range biz {
-		if !isToken(p.Key) {
-			continue // W3C has no way to write it
+		if !isToken(p.Key) || slices.Contains(kept, p.Key) {
+			continue // W3C has no way to write it, or it is there
 		}
 		if len(b) > 0 {
 			b = append(b, ',')
@@ -102,7 +133,7 @@ func injectW3CBaggage(c Carrier, biz []Pair) {
 }
 
 // extractW3C reads traceparent and tracestate.
-func extractW3C(c Carrier, r *remote) {
+func extractW3C(c Carrier, r *SpanContext) {
 	parents := c.All(keyTraceparent)
 	if len(parents) != 1 {
 		return
@@ -224,7 +255,7 @@ func isStateValue(s string) bool {
 }
 
 // extractW3CBaggage reads the baggage headers. Properties of items are not kept.
-func extractW3CBaggage(c Carrier, r *remote) {
+func extractW3CBaggage(c Carrier, r *SpanContext) {
 	items := 0
 	for _, header := range c.All(keyBaggage) {
 		if len(header) > maxBaggageText {

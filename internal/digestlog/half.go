@@ -234,7 +234,7 @@ func (d *lineDecoder) finish(h *span.Half, n *notes, kind, trace string, own boo
 	if h.Dotted == "" && n.span8 == "" {
 		return &RejectError{Reason: ReasonSpanID, Detail: "spanId is missing or empty"}
 	}
-	h.Kind = d.kind(kind)
+	h.Kind = d.kind(kind, own)
 	d.identify(h, n)
 	if own && n.typeName != "" {
 		if t, err := span.ParseType(n.typeName); err == nil {
@@ -283,7 +283,12 @@ const maxMillis = 100 * 366 * 24 * 3600 * 1000
 // quote shortens what is quoted in a detail.
 func quote(s string) string { return strconv.Quote(s[:min(len(s), 64)]) }
 
-func (d *lineDecoder) kind(text string) span.Kind {
+func (d *lineDecoder) kind(text string, own bool) span.Kind {
+	if own {
+		if kind, err := span.ParseKind(text); err == nil && kind != span.KindUnspecified {
+			return kind // Twinspan writes spans of any kind into biz
+		}
+	}
 	if d.comp.kind != span.KindUnspecified {
 		return d.comp.kind
 	}

@@ -1,7 +1,10 @@
 package digestlog
 
 import (
+	"encoding/hex"
+
 	"github.com/twinspan/twinspan/internal/span"
+	"github.com/twinspan/twinspan/sdk/id"
 )
 
 // ownField takes one of the fields that Twinspan adds to a digest line (docs/formats/digest-log.md); false for others.
@@ -41,6 +44,16 @@ func (d *lineDecoder) ownField(h *span.Half, n *notes, p *span.Payload, f *field
 			return false
 		}
 		*p = d.events(*p, f.val)
+	case "links":
+		if f.form != formRaw {
+			return false
+		}
+		*p = d.links(*p, f.val)
+	case "scope":
+		if f.form != formRaw {
+			return false
+		}
+		*p = d.scope(*p, f.val)
 	default:
 		return false
 	}
@@ -88,6 +101,52 @@ func (d *lineDecoder) events(p span.Payload, array string) span.Payload {
 		if i += n; i < len(array) && array[i] == ',' {
 			i++
 		}
+	}
+	return p
+}
+
+// links appends the links of a JSON array of {"trace.id16","span.id8","attributes"}.
+func (d *lineDecoder) links(p span.Payload, array string) span.Payload {
+	for i := 1; i < len(array)-1; {
+		n := balanced(array[i:])
+		if array[i] != '{' || n == 0 {
+			return p.AppendAttr("links", span.String(array))
+		}
+		fields, ok := scanObject(nil, array[i:i+n], true)
+		if !ok {
+			return p.AppendAttr("links", span.String(array))
+		}
+		var trace id.Trace
+		var to id.Span
+		var attrs span.Payload
+		for _, f := range fields {
+			switch f.key {
+			case "trace.id16":
+				if raw, err := hex.DecodeString(f.val); err == nil {
+					copy(trace[:], raw)
+				}
+			case "span.id8":
+				to, _ = id.ParseSpan(f.val)
+			case "attributes":
+				attrs = d.attributes(attrs, f.val)
+			}
+		}
+		p = p.AppendLink(trace, to, attrs)
+		if i += n; i < len(array) && array[i] == ',' {
+			i++
+		}
+	}
+	return p
+}
+
+// scope appends the instrumentation scope, {"name","version",...}, as OTLP's receiver does.
+func (d *lineDecoder) scope(p span.Payload, object string) span.Payload {
+	fields, ok := scanObject(nil, object, true)
+	if !ok {
+		return p.AppendAttr("scope", span.String(object))
+	}
+	for _, f := range fields {
+		p = p.AppendAttr("otel.scope."+f.key, f.value())
 	}
 	return p
 }

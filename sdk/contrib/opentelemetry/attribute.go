@@ -1,0 +1,103 @@
+package opentelemetry
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"math"
+	"strconv"
+
+	twinspan "github.com/twinspan/twinspan/sdk"
+	"go.opentelemetry.io/otel/attribute"
+)
+
+// setAttributes sets attributes some at a time, so that no list of tags is allocated.
+func setAttributes(s *twinspan.Span, attributes []attribute.KeyValue) {
+	var list [8]twinspan.Tag
+	for len(attributes) > 0 {
+		n := 0
+		for n < len(list) && len(attributes) > 0 {
+			if a := &attributes[0]; a.Valid() {
+				list[n] = tag(a)
+				n++
+			}
+			attributes = attributes[1:]
+		}
+		s.SetTags(list[:n]...)
+	}
+}
+
+func tags(attributes []attribute.KeyValue) []twinspan.Tag {
+	if len(attributes) == 0 {
+		return nil
+	}
+	list := make([]twinspan.Tag, 0, len(attributes)+3) // an exception adds up to three
+	for i := range attributes {
+		if attributes[i].Valid() {
+			list = append(list, tag(&attributes[i]))
+		}
+	}
+	return list
+}
+
+func tag(a *attribute.KeyValue) twinspan.Tag {
+	key := string(a.Key)
+	switch a.Value.Type() {
+	case attribute.STRING:
+		return twinspan.String(key, a.Value.AsString())
+	case attribute.INT64:
+		return twinspan.Int(key, a.Value.AsInt64())
+	case attribute.BOOL:
+		return twinspan.Bool(key, a.Value.AsBool())
+	case attribute.FLOAT64:
+		return twinspan.Float(key, a.Value.AsFloat64())
+	case attribute.STRINGSLICE:
+		return twinspan.Strings(key, a.Value.AsStringSlice())
+	case attribute.INT64SLICE:
+		return twinspan.Ints(key, a.Value.AsInt64Slice())
+	case attribute.FLOAT64SLICE:
+		return twinspan.Floats(key, a.Value.AsFloat64Slice())
+	case attribute.BOOLSLICE:
+		return twinspan.Bools(key, a.Value.AsBoolSlice())
+	case attribute.BYTESLICE:
+		return twinspan.String(key, base64.StdEncoding.EncodeToString(a.Value.AsByteSlice()))
+	case attribute.SLICE, attribute.MAP:
+		text, err := json.Marshal(plain(a.Value, 0))
+		if err != nil {
+			return twinspan.String(key, a.Value.String())
+		}
+		return twinspan.RawJSON(key, string(text))
+	}
+	return twinspan.String(key, "")
+}
+
+// maxDepth bounds values within values.
+const maxDepth = 32
+
+// plain gives a value as encoding/json takes it.
+func plain(v attribute.Value, depth int) any {
+	switch v.Type() {
+	case attribute.EMPTY:
+		return nil
+	case attribute.FLOAT64:
+		if f := v.AsFloat64(); math.IsNaN(f) || math.IsInf(f, 0) {
+			return strconv.FormatFloat(f, 'g', -1, 64) // JSON has no such number
+		}
+	case attribute.SLICE, attribute.MAP:
+		if depth == maxDepth {
+			return v.String()
+		}
+		if v.Type() == attribute.SLICE {
+			list := []any{}
+			for _, e := range v.AsSlice() {
+				list = append(list, plain(e, depth+1))
+			}
+			return list
+		}
+		object := map[string]any{}
+		for _, e := range v.AsMap() {
+			object[string(e.Key)] = plain(e.Value, depth+1)
+		}
+		return object
+	}
+	return v.AsInterface()
+}

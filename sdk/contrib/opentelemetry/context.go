@@ -1,0 +1,98 @@
+package opentelemetry
+
+import (
+	"context"
+	"encoding/binary"
+
+	twinspan "github.com/twinspan/twinspan/sdk"
+	"github.com/twinspan/twinspan/sdk/id"
+	"go.opentelemetry.io/otel/baggage"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// face is read only.
+var face = twinspan.ContextFace{Key: spanKey(), Wrap: wrap, Unwrap: unwrap}
+
+// probe is a context that notes what it is asked for.
+type probe struct {
+	context.Context
+	key any
+}
+
+// Value notes the key.
+func (p *probe) Value(key any) any {
+	p.key = key
+	return nil
+}
+
+// spanKey gives the key of OpenTelemetry's span in a context. The API does not export it, but asks for it.
+func spanKey() any {
+	p := probe{Context: context.Background()}
+	trace.SpanFromContext(&p)
+	return p.key
+}
+
+func unwrap(value any) (*twinspan.Span, twinspan.SpanContext) {
+	switch v := value.(type) {
+	case *span:
+		return v.native, twinspan.SpanContext{}
+	case *remote:
+		return nil, v.native
+	case trace.Span:
+		return nil, contextOf(v.SpanContext())
+	}
+	return nil, twinspan.SpanContext{}
+}
+
+// remote is a span of another process as the propagator found it: a context that carries it, and the span itself.
+type remote struct {
+	context.Context
+	trace.Span // does nothing
+	native     twinspan.SpanContext
+}
+
+// Value gives the remote span for OpenTelemetry's key.
+func (r *remote) Value(key any) any {
+	if key == face.Key {
+		return r
+	}
+	return r.Context.Value(key)
+}
+
+// SpanContext is trace.Span's.
+func (r *remote) SpanContext() trace.SpanContext {
+	return otelContext(&r.native, r.native.State(), true)
+}
+
+// contextOf makes a native context of OpenTelemetry's.
+func contextOf(c trace.SpanContext) twinspan.SpanContext {
+	span := c.SpanID()
+	state := ""
+	if s := c.TraceState(); s.Len() > 0 {
+		state = s.String()
+	}
+	return twinspan.NewSpanContext(id.Trace(c.TraceID()), id.Span(binary.BigEndian.Uint64(span[:])), c.IsSampled(), c.IsRandom(), state)
+}
+
+func otelContext(c *twinspan.SpanContext, state string, remote bool) trace.SpanContext {
+	config := trace.SpanContextConfig{TraceID: trace.TraceID(c.Trace()), Remote: remote}
+	binary.BigEndian.PutUint64(config.SpanID[:], uint64(c.ID8()))
+	config.TraceFlags = config.TraceFlags.WithSampled(c.Sampled()).WithRandom(c.Random())
+	if state != "" {
+		config.TraceState, _ = trace.ParseTraceState(state) // what does not parse is not passed on
+	}
+	return trace.NewSpanContext(config)
+}
+
+// baggageOf gives OpenTelemetry's baggage as native items.
+func baggageOf(ctx context.Context) []twinspan.Pair {
+	b := baggage.FromContext(ctx)
+	if b.Len() == 0 {
+		return nil
+	}
+	var pairs []twinspan.Pair
+	for _, m := range b.Members() {
+		pairs = append(pairs, twinspan.Pair{Key: m.Key(), Value: m.Value()})
+	}
+	return pairs
+}

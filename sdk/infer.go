@@ -1,0 +1,444 @@
+package twinspan
+
+import (
+	"net"
+	"strconv"
+	"strings"
+)
+
+// Inferred leaves the choice of the component to End, which goes by the span's kind and by its tags: OpenTelemetry's
+// semantic conventions (https://opentelemetry.io/docs/specs/semconv/, the present and the older names) and OpenTracing's
+// (https://github.com/opentracing/specification/blob/master/semantic_conventions.md). The standard fields of the component,
+// result.code, the peer's name and the addresses are filled from the same tags, unless they were set. The tags themselves
+// stay as they are.
+const Inferred Component = 0xff
+
+// fact is something that a tag of the conventions says.
+type fact uint8
+
+const (
+	noFact fact = iota
+	factMethod
+	factURL
+	factScheme
+	factPath
+	factRoute
+	factStatus
+	factRequestSize
+	factResponseSize
+	factRPCSystem
+	factRPCService
+	factRPCMethod
+	factRPCStatus
+	factDBSystem
+	factDBName
+	factDBText
+	factDBOperation
+	factMQSystem
+	factMQDestination
+	factMQMessage
+	factMQGroup
+	factMQOperation
+	factHost
+	factPort
+	factPeerHost
+	factPeerPort
+	factPeerAddress
+	factPeerService
+	factLocalHost
+	factLocalPort
+	factCount
+)
+
+// factOf gives what a key says. Of two names of one thing the newer one counts: see infer.
+func factOf(key string) (f fact, old bool) {
+	switch key {
+	case "http.request.method":
+		return factMethod, false
+	case "http.method":
+		return factMethod, true
+	case "url.full":
+		return factURL, false
+	case "http.url":
+		return factURL, true
+	case "url.scheme":
+		return factScheme, false
+	case "http.scheme":
+		return factScheme, true
+	case "url.path":
+		return factPath, false
+	case "http.target":
+		return factPath, true
+	case "http.route":
+		return factRoute, false
+	case "http.response.status_code":
+		return factStatus, false
+	case "http.status_code":
+		return factStatus, true
+	case "http.request.body.size":
+		return factRequestSize, false
+	case "http.request_content_length":
+		return factRequestSize, true
+	case "http.response.body.size":
+		return factResponseSize, false
+	case "http.response_content_length":
+		return factResponseSize, true
+	case "rpc.system.name":
+		return factRPCSystem, false
+	case "rpc.system":
+		return factRPCSystem, true
+	case "rpc.service":
+		return factRPCService, false
+	case "rpc.method":
+		return factRPCMethod, false
+	case "rpc.response.status_code":
+		return factRPCStatus, false
+	case "rpc.grpc.status_code":
+		return factRPCStatus, true
+	case "db.system.name":
+		return factDBSystem, false
+	case "db.system", "db.type":
+		return factDBSystem, true
+	case "db.namespace":
+		return factDBName, false
+	case "db.name", "db.instance":
+		return factDBName, true
+	case "db.query.text":
+		return factDBText, false
+	case "db.statement":
+		return factDBText, true
+	case "db.operation.name":
+		return factDBOperation, false
+	case "db.operation":
+		return factDBOperation, true
+	case "messaging.system":
+		return factMQSystem, false
+	case "messaging.destination.name":
+		return factMQDestination, false
+	case "messaging.destination", "message_bus.destination":
+		return factMQDestination, true
+	case "messaging.message.id":
+		return factMQMessage, false
+	case "messaging.message_id":
+		return factMQMessage, true
+	case "messaging.consumer.group.name":
+		return factMQGroup, false
+	case "messaging.kafka.consumer.group", "messaging.consumer.group":
+		return factMQGroup, true
+	case "messaging.operation.type":
+		return factMQOperation, false
+	case "messaging.operation.name", "messaging.operation":
+		return factMQOperation, true
+	case "server.address":
+		return factHost, false
+	case "net.peer.name", "net.host.name", "peer.hostname":
+		return factHost, true
+	case "server.port":
+		return factPort, false
+	case "net.host.port":
+		return factPort, true
+	case "network.peer.address":
+		return factPeerHost, false
+	case "net.sock.peer.addr", "net.peer.ip", "peer.ipv4", "peer.ipv6":
+		return factPeerHost, true
+	case "network.peer.port":
+		return factPeerPort, false
+	case "net.sock.peer.port", "net.peer.port", "peer.port":
+		return factPeerPort, true
+	case "peer.address":
+		return factPeerAddress, false
+	case "service.peer.name":
+		return factPeerService, false
+	case "peer.service":
+		return factPeerService, true
+	case "network.local.address":
+		return factLocalHost, false
+	case "network.local.port":
+		return factLocalPort, false
+	}
+	return noFact, false
+}
+
+// standardFacts says which fact fills a standard field.
+func standardFact(field string) fact {
+	switch field {
+	case TagURL:
+		return factURL
+	case TagMethod:
+		return factMethod
+	case TagRequestSize:
+		return factRequestSize
+	case TagResponseSize:
+		return factResponseSize
+	case TagProtocol:
+		return factRPCSystem
+	case TagService:
+		return factRPCService
+	case TagRemoteHost:
+		return factHost
+	case TagDatabase:
+		return factDBName
+	case TagSQL:
+		return factDBText
+	case TagDatabaseType, TagDBType:
+		return factDBSystem
+	case TagMessageID:
+		return factMQMessage
+	case TagTopic:
+		return factMQDestination
+	case TagConsumerGroup:
+		return factMQGroup
+	}
+	return noFact
+}
+
+// facts are the places of the tags that say something, plus one; 0 where none does.
+type facts [factCount]uint16
+
+func (s *Span) facts() (at facts) {
+	for i := range s.tags {
+		if f, old := factOf(s.tags[i].Key); f != noFact && (!old || at[f] == 0) {
+			at[f] = uint16(i + 1)
+		}
+	}
+	return at
+}
+
+// text gives what a fact says as a text.
+func (s *Span) fact(at *facts, f fact) string {
+	if at[f] == 0 {
+		return ""
+	}
+	t := &s.tags[at[f]-1]
+	switch t.kind {
+	case tagInt:
+		return numberText(int64(t.num))
+	case tagString:
+		return t.str
+	}
+	return ""
+}
+
+// infer chooses the component and fills what follows from the tags. The span has ended.
+func (s *Span) infer() {
+	at := s.facts()
+	s.component = s.inferComponent(&at)
+	method := factMethod
+	switch s.component {
+	case HTTPClient, HTTPServer:
+		s.inferURL(&at)
+		s.setResult(s.fact(&at, factStatus))
+		s.setRemoteApp(s.fact(&at, factPeerService), "")
+		if at[factRoute] != 0 {
+			s.route = s.fact(&at, factRoute)
+		}
+	case GRPCClient, GRPCServer:
+		method = factRPCMethod
+		s.inferRPC(&at)
+	case SQLClient, RedisClient:
+		method = factDBOperation
+		s.setRemoteApp(s.fact(&at, factPeerService), "")
+		s.setRemoteApp(s.fact(&at, factDBSystem), s.fact(&at, factDBName))
+		s.endpoint(&at, TagEndpoint)
+	case MQSend, MQConsume:
+		s.setRemoteApp(s.fact(&at, factPeerService), "")
+		s.setRemoteApp(s.fact(&at, factMQSystem), s.fact(&at, factMQDestination))
+		s.endpoint(&at, TagBroker)
+	default:
+		s.setRemoteApp(s.fact(&at, factPeerService), "")
+	}
+	if s.remote == "" {
+		s.remote = s.peer(&at)
+	}
+	if s.local == "" {
+		s.local = hostPort(s.fact(&at, factLocalHost), s.fact(&at, factLocalPort))
+	}
+	spec := s.component.spec()
+	s.std = [maxFields]uint16{}
+	for i := range spec.fields {
+		f := &spec.fields[i]
+		of := standardFact(f.key)
+		if of == factMethod {
+			of = method
+		}
+		if at[of] != 0 && of != noFact && f.takes(&s.tags[at[of]-1]) {
+			s.std[i] = at[of]
+		}
+	}
+}
+
+func (s *Span) inferComponent(at *facts) Component {
+	calls := s.kind != Server && s.kind != Consumer
+	switch {
+	case at[factMQSystem] != 0 || at[factMQDestination] != 0:
+		if s.kind == Producer {
+			return MQSend
+		}
+		if s.kind == Consumer {
+			return MQConsume
+		}
+		switch s.fact(at, factMQOperation) {
+		case "receive", "process", "settle", "poll", "deliver":
+			return MQConsume
+		case "send", "publish", "create":
+			return MQSend
+		}
+	case calls && (at[factDBSystem] != 0 || at[factDBText] != 0):
+		switch s.fact(at, factDBSystem) {
+		case "redis", "valkey", "memcached":
+			return RedisClient
+		}
+		return SQLClient
+	case at[factRPCSystem] != 0 || at[factRPCService] != 0:
+		if s.kind == Server {
+			return GRPCServer
+		}
+		if s.kind == Client {
+			return GRPCClient
+		}
+	case at[factMethod] != 0 || at[factURL] != 0:
+		if s.kind == Server {
+			return HTTPServer
+		}
+		if s.kind == Client {
+			return HTTPClient
+		}
+	}
+	return Biz
+}
+
+// inferURL puts the URL of a server span together; client spans have it whole.
+func (s *Span) inferURL(at *facts) {
+	if at[factURL] != 0 || at[factPath] == 0 {
+		return
+	}
+	scheme, host, path := s.fact(at, factScheme), s.fact(at, factHost), s.fact(at, factPath)
+	if scheme == "" {
+		scheme = "http"
+	}
+	if port := s.fact(at, factPort); port != "" {
+		host += ":" + port
+	}
+	if i := strings.IndexByte(path, '?'); i >= 0 {
+		path = path[:i]
+	}
+	s.derive(TagURL, scheme+"://"+host+path)
+}
+
+func (s *Span) inferRPC(at *facts) {
+	switch code := s.fact(at, factRPCStatus); code {
+	case "":
+	case "0", "OK":
+		s.setResult("00")
+	default:
+		for i, name := range grpcCodes {
+			if name == code {
+				code = strconv.Itoa(i)
+			}
+		}
+		s.setResult(code)
+	}
+	s.setRemoteApp(s.fact(at, factPeerService), "")
+	if port := s.fact(at, factPort); port != "" && s.component == GRPCClient {
+		s.derive(TagRemotePort, port)
+	}
+	// The conventions' present rpc.method is "package.Service/Method"; the fields have the two apart.
+	if service, method, ok := strings.Cut(s.fact(at, factRPCMethod), "/"); ok {
+		s.derive(TagService, service)
+		s.derive(TagMethod, method)
+	}
+}
+
+// grpcCodes are the names of gRPC's status codes, by number.
+var grpcCodes = [...]string{"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
+	"PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL",
+	"UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"}
+
+// derive sets a standard field that no single tag has.
+func (s *Span) derive(key, value string) {
+	for i := range s.tags {
+		if s.tags[i].Key == key {
+			return
+		}
+	}
+	s.tags = append(s.tags, Tag{Key: key, str: value})
+}
+
+func (s *Span) setResult(code string) {
+	if s.resultCode == "" {
+		s.resultCode = code
+	}
+}
+
+func (s *Span) setRemoteApp(app, name string) {
+	switch {
+	case s.remoteApp != "" || app == "":
+	case name == "":
+		s.remoteApp = app
+	default:
+		s.remoteApp = app + ":" + name
+	}
+}
+
+// endpoint sets the field that names the store's or broker's address.
+func (s *Span) endpoint(at *facts, key string) {
+	if address := hostPort(s.fact(at, factHost), s.fact(at, factPort)); address != "" {
+		s.derive(key, address)
+	}
+}
+
+// peer gives the other side's address.
+func (s *Span) peer(at *facts) string {
+	if address := s.fact(at, factPeerAddress); address != "" {
+		return address
+	}
+	if host := s.fact(at, factPeerHost); host != "" {
+		return hostPort(host, s.fact(at, factPeerPort))
+	}
+	if s.kind == Server || s.kind == Consumer {
+		return "" // server.address is this side
+	}
+	return hostPort(s.fact(at, factHost), s.fact(at, factPort))
+}
+
+func hostPort(host, port string) string {
+	if host == "" || port == "" {
+		return host
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// numberText is strconv's, without an allocation for the usual status codes and ports.
+func numberText(n int64) string {
+	switch n {
+	case 200:
+		return "200"
+	case 201:
+		return "201"
+	case 204:
+		return "204"
+	case 301:
+		return "301"
+	case 302:
+		return "302"
+	case 304:
+		return "304"
+	case 400:
+		return "400"
+	case 401:
+		return "401"
+	case 403:
+		return "403"
+	case 404:
+		return "404"
+	case 500:
+		return "500"
+	case 502:
+		return "502"
+	case 503:
+		return "503"
+	case 504:
+		return "504"
+	}
+	return strconv.FormatInt(n, 10)
+}
