@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/twinspan/twinspan/internal/reload"
 )
 
 // Agent follows logs and sends what is in them. Run does all of it; the other methods are not for callers' goroutines.
@@ -23,6 +25,8 @@ type Agent struct {
 	sampler  *sampler
 	encoder  *encoder
 	client   *http.Client
+	url      string                               // of the collector
+	token    func() string                        // shown to it, "" for none
 	after    func(time.Duration) <-chan time.Time // time.After, but for tests
 
 	files []*file
@@ -78,12 +82,39 @@ func New(cfg Config, log *slog.Logger) (*Agent, error) {
 	if a.encoder, err = newEncoder(cfg.Compress); err != nil {
 		return nil, fmt.Errorf("agent: %w", err)
 	}
-	a.client = &http.Client{Transport: &http.Transport{
+	if err := a.connect(); err != nil {
+		return nil, fmt.Errorf("agent: %w", err)
+	}
+	return a, nil
+}
+
+// connect makes the client of the collector. It opens no connection.
+func (a *Agent) connect() error {
+	transport := &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
 		MaxIdleConnsPerHost: 1,
 		IdleConnTimeout:     90 * time.Second,
-	}}
-	return a, nil
+	}
+	a.client, a.url, a.token = &http.Client{Transport: transport}, "http://"+a.cfg.Collector+pushPath, func() string { return "" }
+	if a.cfg.Dial != nil {
+		transport.DialContext = a.cfg.Dial
+	}
+	if a.cfg.TLS.Enabled {
+		d, err := a.cfg.TLS.Dialer("agent.tls", a.log)
+		if err != nil {
+			return err
+		}
+		transport.DialTLSContext = d.DialTLS
+		a.url = "https://" + a.cfg.Collector + pushPath
+	}
+	if a.cfg.TokenFile != "" {
+		file, err := reload.Token("agent.token_file", a.cfg.TokenFile, a.log)
+		if err != nil {
+			return err
+		}
+		a.token = file.Get
+	}
+	return nil
 }
 
 // Metrics gives the agent's measurements, to be registered by the caller.

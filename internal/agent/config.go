@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -9,7 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twinspan/twinspan/internal/certificate"
 	"github.com/twinspan/twinspan/internal/digestlog"
+	"github.com/twinspan/twinspan/internal/tenant"
 )
 
 // Config says which logs are followed and where they go.
@@ -18,6 +21,15 @@ type Config struct {
 	Name string `yaml:"name"`
 	// Collector is the host:port of the collector's agent listener.
 	Collector string `yaml:"collector"`
+	// TLS is for a collector whose listener speaks it.
+	TLS TLS `yaml:"tls"`
+	// TokenFile has the token that is shown to the collector, "" for none.
+	TokenFile string `yaml:"token_file"`
+	// Tenant is whose logs these are; "" is whose the collector decides on. TenantHeader names it in requests.
+	Tenant       string `yaml:"tenant"`
+	TenantHeader string `yaml:"-"`
+	// Dial opens connections to the collector in place of the network; nil is the network.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error) `yaml:"-" json:"-"`
 	// Paths are the directories with logs: patterns as in a shell (*, ?, [a-z]), with ~ for the home directory. The
 	// directory "shadow" in each of them is followed too.
 	Paths []string `yaml:"paths"`
@@ -48,6 +60,12 @@ type Config struct {
 	MaxBackoff time.Duration `yaml:"max_backoff"`
 	// Compress sends requests compressed with Zstandard.
 	Compress bool `yaml:"compress"`
+}
+
+// TLS are the settings of the connection to the collector.
+type TLS struct {
+	Enabled            bool `yaml:"enabled"`
+	certificate.Client `yaml:",inline"`
 }
 
 // Override says how the logs of some directories are read.
@@ -89,6 +107,17 @@ func (c *Config) Validate() error {
 	}
 	if _, _, err := net.SplitHostPort(c.Collector); err != nil {
 		bad("collector %q is not host:port: %w", c.Collector, err)
+	}
+	if err := c.TLS.Validate(); err != nil {
+		bad("tls: %w", err)
+	}
+	if !c.TLS.Enabled && c.TLS.Client != (certificate.Client{}) {
+		bad("tls has settings, but tls.enabled is false: set it to true, or leave them out")
+	}
+	if c.Tenant != "" {
+		if err := tenant.Check(c.Tenant); err != nil {
+			bad("tenant: %w", err)
+		}
 	}
 	for _, p := range c.Paths {
 		if _, err := filepath.Match(p, ""); err != nil || p == "" {

@@ -44,13 +44,19 @@ type outcome struct {
 func (a *Agent) post(ctx context.Context, body []byte) outcome {
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.RequestTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+a.cfg.Collector+pushPath, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.url, bytes.NewReader(body))
 	if err != nil {
 		return outcome{reason: "network", err: err}
 	}
 	req.Header.Set("Content-Type", contentType)
 	if a.cfg.Compress {
 		req.Header.Set("Content-Encoding", "zstd")
+	}
+	if token := a.token(); token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	if a.cfg.Tenant != "" && a.cfg.TenantHeader != "" {
+		req.Header.Set(a.cfg.TenantHeader, a.cfg.Tenant)
 	}
 	res, err := a.client.Do(req)
 	if err != nil {

@@ -3,12 +3,19 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 
+	"github.com/twinspan/twinspan/internal/access"
 	"github.com/twinspan/twinspan/internal/api"
 	"github.com/twinspan/twinspan/internal/ingest"
 	"github.com/twinspan/twinspan/internal/ingest/agentproto"
@@ -20,8 +27,8 @@ import (
 	"github.com/twinspan/twinspan/internal/tenant"
 )
 
-// ports are the receivers' listeners, opened before anything else.
-type ports struct{ grpc, http, zipkin, jaegerGRPC, jaegerHTTP, skywalkingGRPC, skywalkingHTTP, agent net.Listener }
+// ports are the receivers' listeners by the settings of their addresses, opened before anything else.
+type ports map[string]*port
 
 // startCollector brings up a pipeline for each tenant, receivers and API, in this order.
 func (p *process) startCollector(ctx context.Context) error {
@@ -47,44 +54,71 @@ func (p *process) openPipelines(ctx context.Context) error {
 	p.closers = append(p.closers, cfg.Store.Cache.Close)
 	cfg.Ingest.Room = ingest.NewRoom(cfg.Ingest.MaxInFlightBytes)
 	p.pipelines = make(map[string]*pipeline)
-	for _, name := range []string{tenant.Default} {
-		t := &pipeline{tenant: name, dir: tenantDir(cfg.DataDir, name), cfg: cfg, log: p.log, registry: p.registry}
+	tenants := cfg.AllTenants()
+	// What a range and the waiting halves have in memory is shared out: the bounds hold for the process.
+	cfg.Collect.RangeBytes = max(minRangeBytes, cfg.Collect.RangeBytes/int64(len(tenants)))
+	cfg.Collect.MaxWaiting = max(minWaiting, cfg.Collect.MaxWaiting/len(tenants))
+	for _, has := range tenants {
+		t := &pipeline{tenant: has.Name, dir: tenantDir(cfg.DataDir, has.Name), cfg: cfg, log: p.log, registry: p.registry}
+		if len(p.cfg.Tenants) > 0 {
+			t.log = p.log.With("tenant", has.Name)
+			t.registry = prometheus.WrapRegistererWith(prometheus.Labels{"tenant": has.Name}, p.registry)
+		}
+		t.cfg.Store.MaxBytes, t.cfg.Store.RetentionDays, t.cfg.Ingest.Rate = has.MaxBytes, has.RetentionDays, has.Rate
 		p.closers = append(p.closers, t.close)
 		if err := t.open(ctx); err != nil {
-			return err
+			return ofTenant(has.Name, err)
 		}
-		p.pipelines[name] = t
+		p.pipelines[has.Name] = t
 	}
+	p.warnOfLeftTenants()
 	return nil
 }
 
-func (p *process) listenAll(ctx context.Context) (l ports, err error) {
-	r := &p.cfg.Receivers
-	for _, port := range []struct {
-		setting, address string
-		to               *net.Listener
-	}{
-		{"receivers.otlp.grpc_address", r.OTLP.GRPCAddress, &l.grpc},
-		{"receivers.otlp.http_address", r.OTLP.HTTPAddress, &l.http},
-		{"receivers.zipkin.address", r.Zipkin.Address, &l.zipkin},
-		{"receivers.jaeger.grpc_address", r.Jaeger.GRPCAddress, &l.jaegerGRPC},
-		{"receivers.jaeger.http_address", r.Jaeger.HTTPAddress, &l.jaegerHTTP},
-		{"receivers.skywalking.grpc_address", r.SkyWalking.GRPCAddress, &l.skywalkingGRPC},
-		{"receivers.skywalking.http_address", r.SkyWalking.HTTPAddress, &l.skywalkingHTTP},
-		{"receivers.agent.address", r.Agent.Listen, &l.agent},
-	} {
-		if port.address == "" {
+// The least that a tenant gets of what tenants share.
+const (
+	minRangeBytes = 1 << 20
+	minWaiting    = 1000
+)
+
+func ofTenant(name string, err error) error {
+	if name == tenant.Default {
+		return err
+	}
+	return fmt.Errorf("tenant %s: %w", name, err)
+}
+
+// warnOfLeftTenants names data on disk whose tenant is no longer configured: nobody sees it and it does not expire.
+func (p *process) warnOfLeftTenants() {
+	dirs, err := os.ReadDir(filepath.Join(p.cfg.DataDir, tenantsDir))
+	if err != nil {
+		return // there are none
+	}
+	for _, d := range dirs {
+		if _, ok := p.pipelines[d.Name()]; d.IsDir() && !ok {
+			p.log.Warn("there is data of a tenant that is not configured: it is not seen and does not expire; configure the tenant, or delete the directory",
+				"tenant", d.Name(), "directory", filepath.Join(p.cfg.DataDir, tenantsDir, d.Name()))
+		}
+	}
+}
+
+func (p *process) listenAll(ctx context.Context) (ports, error) {
+	opened := make(ports)
+	for _, l := range p.cfg.Listeners() {
+		if l.Address == "" || l.AddressSetting == webSetting {
 			continue
 		}
-		opened, err := listen(ctx, port.setting, port.address)
-		if err != nil {
-			return l, err
+		protocols := httpProtocols
+		if strings.HasSuffix(l.AddressSetting, "grpc_address") {
+			protocols = grpcProtocols
 		}
-		*port.to = opened
-		p.bound[port.setting] = opened.Addr().String()
-		p.closers = append(p.closers, func() { _ = opened.Close() })
+		at, err := p.listen(ctx, l, protocols)
+		if err != nil {
+			return nil, err
+		}
+		opened[l.AddressSetting] = at
 	}
-	return l, nil
+	return opened, nil
 }
 
 // receive starts the receivers on their ports. Receivers know of tenants only that a request's context names one, which
@@ -101,30 +135,35 @@ func (p *process) receive(ctx context.Context, l ports) {
 	o := otlp.New(p.cfg.Receivers.OTLP.Config, w, m, log)
 	j := jaegeringest.New(p.cfg.Receivers.Jaeger.Config, w, m, log)
 	s := skywalking.New(p.cfg.Receivers.SkyWalking.Config, w, m, log)
-	p.receiveGRPC(ctx, "otlp/grpc", l.grpc, o)
-	p.receiveGRPC(ctx, "jaeger/grpc", l.jaegerGRPC, j)
-	p.receiveGRPC(ctx, "skywalking/grpc", l.skywalkingGRPC, s)
-	if l.http != nil {
-		p.serve(ctx, "otlp/http", l.http, server(o.Handler()))
-	}
-	if l.zipkin != nil {
-		p.serve(ctx, "zipkin", l.zipkin, server(zipkin.New(p.cfg.Receivers.Zipkin.Config, w, m, log).Handler()))
-	}
-	if l.jaegerHTTP != nil {
-		p.serve(ctx, "jaeger/http", l.jaegerHTTP, server(j.Handler()))
-	}
-	if l.skywalkingHTTP != nil {
-		p.serve(ctx, "skywalking/http", l.skywalkingHTTP, server(s.Handler()))
-	}
-	if l.agent != nil {
+	p.receiveGRPC(ctx, "otlp/grpc", l["receivers.otlp.grpc_address"], o)
+	p.receiveGRPC(ctx, "jaeger/grpc", l["receivers.jaeger.grpc_address"], j)
+	p.receiveGRPC(ctx, "skywalking/grpc", l["receivers.skywalking.grpc_address"], s)
+	p.receiveHTTP(ctx, "otlp/http", l["receivers.otlp.http_address"], o.Handler(), refuseOTLP)
+	p.receiveHTTP(ctx, "zipkin", l["receivers.zipkin.address"], zipkin.New(p.cfg.Receivers.Zipkin.Config, w, m, log).Handler(), nil)
+	p.receiveHTTP(ctx, "jaeger/http", l["receivers.jaeger.http_address"], j.Handler(), nil)
+	p.receiveHTTP(ctx, "skywalking/http", l["receivers.skywalking.http_address"], s.Handler(), nil)
+	if l["receivers.agent.address"] != nil {
 		agents := make(map[string]http.Handler)
 		for name, t := range p.pipelines {
-			a := agentproto.New(p.cfg.Receivers.Agent, t.writer, t.recovered.Progress, t.log.With("part", "receiver"))
+			a := agentproto.New(p.cfg.Receivers.Agent.Config, t.writer, t.recovered.Progress, t.log.With("part", "receiver"))
 			a.Metrics().Register(t.registry)
 			agents[name] = a.Handler()
 		}
-		p.serve(ctx, "agent", l.agent, server(byTenant(agents)))
+		p.agents = byTenant(agents)
+		p.receiveHTTP(ctx, "agent", l["receivers.agent.address"], p.agents, nil)
 	}
+}
+
+// receiveHTTP starts a receiver on a port, nil for one that is switched off. refuse answers who is not let in; nil is text.
+func (p *process) receiveHTTP(ctx context.Context, what string, l *port, h http.Handler,
+	refuse func(http.ResponseWriter, *http.Request, *access.Refusal)) {
+	if l != nil {
+		p.serve(ctx, what, l, server(p.guard.HTTP(access.Write, h, refuse)))
+	}
+}
+
+func refuseOTLP(w http.ResponseWriter, r *http.Request, why *access.Refusal) {
+	otlp.Refuse(w, r, why.Status, why.Code, why.Message)
 }
 
 // byTenant hands a request to the handler of the tenant that its context names.
@@ -146,11 +185,15 @@ type grpcReceiver interface {
 }
 
 // receiveGRPC starts a receiver on a port, nil for one that is switched off.
-func (p *process) receiveGRPC(ctx context.Context, what string, l net.Listener, r grpcReceiver) {
+func (p *process) receiveGRPC(ctx context.Context, what string, l *port, r grpcReceiver) {
 	if l == nil {
 		return
 	}
-	g := grpc.NewServer(r.GRPCOptions()...)
+	options := append(r.GRPCOptions(), grpc.InTapHandle(p.guard.GRPC(access.Write)))
+	if l.tls != nil {
+		options = append(options, grpc.Creds(credentials.NewTLS(l.tls)))
+	}
+	g := grpc.NewServer(options...)
 	r.RegisterGRPC(g)
 	p.goRun(what, func() error { return serveGRPC(ctx, g, l) })
 }

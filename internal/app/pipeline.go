@@ -48,8 +48,11 @@ func tenantDir(data, name string) string {
 	if name == tenant.Default {
 		return data
 	}
-	return filepath.Join(data, "tenants", name)
+	return filepath.Join(data, tenantsDir, name)
 }
+
+// tenantsDir has, in the data directory, a directory for each tenant but the default one.
+const tenantsDir = "tenants"
 
 // open brings up store, log and pairing, in this order, and recovers what was acknowledged before. What was opened is
 // closed by close, also after an error.
@@ -140,8 +143,10 @@ type compatible interface {
 	Register(prometheus.Registerer) error
 }
 
-// apiHandler makes the handlers of all APIs, which answer from this pipeline only. Each prefix is also a route of
-// process.routes.
+// apiPrefixes are the paths below which APIs answer. Each has a handler in apiHandler.
+func apiPrefixes() []string { return []string{"/api/", jaeger.Prefix, zipkinapi.Prefix} }
+
+// apiHandler makes the handlers of all APIs, which answer from this pipeline only.
 func (t *pipeline) apiHandler(status func() api.Status) http.Handler {
 	m := api.NewMetrics()
 	if err := m.Register(t.registry); err != nil {

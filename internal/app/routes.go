@@ -7,8 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/twinspan/twinspan/internal/api/jaeger"
-	"github.com/twinspan/twinspan/internal/api/zipkin"
+	"github.com/twinspan/twinspan/internal/access"
 )
 
 // routes are those of the port that people and tools come to: console, API, and what operators need.
@@ -22,23 +21,25 @@ func (p *process) routes() http.Handler {
 		}
 		_, _ = w.Write([]byte("ok\n"))
 	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	answers := func(w http.ResponseWriter, r *http.Request) {
+	operator := func(path string, h http.HandlerFunc) { mux.Handle(path, p.guard.HTTP(access.Operate, h, refuse)) }
+	operator("GET /metrics", promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}).ServeHTTP)
+	operator("GET /debug/pprof/", pprof.Index)
+	operator("GET /debug/pprof/cmdline", pprof.Cmdline)
+	operator("GET /debug/pprof/profile", pprof.Profile)
+	operator("GET /debug/pprof/symbol", pprof.Symbol)
+	operator("GET /debug/pprof/trace", pprof.Trace)
+	// Every API goes through answers, and so through the guard.
+	answers := p.guard.HTTP(access.Read, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := p.api.Load()
 		if h == nil {
 			unavailable(w, p.noAPI())
 			return
 		}
 		(*h).ServeHTTP(w, r)
+	}), refuse)
+	for _, prefix := range apiPrefixes() {
+		mux.Handle(prefix, answers)
 	}
-	mux.HandleFunc("/api/", answers)
-	mux.HandleFunc(jaeger.Prefix, answers)
-	mux.HandleFunc(zipkin.Prefix, answers)
 	if c := p.webConsole(); c != nil {
 		mux.Handle("/", c)
 	}
@@ -54,8 +55,18 @@ func (p *process) noAPI() string {
 
 // unavailable answers 503 in the API's form.
 func unavailable(w http.ResponseWriter, message string) {
-	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Retry-After", "1")
-	w.WriteHeader(http.StatusServiceUnavailable)
-	_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]string{"code": "unavailable", "message": message}})
+	answerError(w, http.StatusServiceUnavailable, "unavailable", message)
+}
+
+// refuse answers a request that is not let in.
+func refuse(w http.ResponseWriter, _ *http.Request, why *access.Refusal) {
+	answerError(w, why.Status, why.Word, why.Message)
+}
+
+// answerError answers in the API's form.
+func answerError(w http.ResponseWriter, status int, code, message string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]string{"code": code, "message": message}})
 }

@@ -1,16 +1,16 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,8 +19,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/twinspan/twinspan/console"
+	"github.com/twinspan/twinspan/internal/access"
 	"github.com/twinspan/twinspan/internal/agent"
 	"github.com/twinspan/twinspan/internal/config"
+	"github.com/twinspan/twinspan/internal/tenant"
 )
 
 // process is one running Twinspan: what its parts share, and how they are stopped.
@@ -38,6 +40,13 @@ type process struct {
 
 	// pipelines has the data of each tenant, in the roles that have data.
 	pipelines map[string]*pipeline
+
+	// guard decides who may ask and send.
+	guard *access.Guard
+	// agents takes what the agent of this process sends; nil in roles and settings without a port for agents.
+	agents http.Handler
+	// webTLS says that the port for people speaks TLS.
+	webTLS bool
 
 	// bound has the address that each setting's listener got: it differs from the setting where that leaves the port open.
 	bound map[string]string
@@ -81,11 +90,19 @@ func Run(ctx context.Context, name Role, cfg config.Config, log *slog.Logger) er
 // start brings up the parts from the ground: listeners first, because a port that is taken must be known before anything
 // is written; the store and the log; then what fills them.
 func (p *process) start(ctx context.Context) error {
-	web, err := listen(ctx, "http.address", p.cfg.HTTP.Address)
+	var err error
+	if p.guard, err = access.New(p.cfg.Auth, p.cfg.Tenancy, p.cfg.TenantNames(), p.log.With("part", "access")); err != nil {
+		return err
+	}
+	p.guard.Register(p.registry)
+	if p.role.remote && len(p.cfg.Tenants) == 0 {
+		p.guard.Elsewhere()
+	}
+	web, err := p.listen(ctx, p.webListener(), httpProtocols)
 	if err != nil {
 		return err
 	}
-	p.bound["http.address"] = web.Addr().String()
+	p.webTLS = web.tls != nil
 	p.serve(ctx, "http", web, server(p.routes()))
 	if p.role.collect {
 		if err := p.startCollector(ctx); err != nil {
@@ -103,9 +120,19 @@ func (p *process) start(ctx context.Context) error {
 	return nil
 }
 
+const webSetting = "http.address"
+
+func (p *process) webListener() config.Listener {
+	for _, l := range p.cfg.Listeners() {
+		if l.AddressSetting == webSetting {
+			return l
+		}
+	}
+	panic("app: " + webSetting + " is no listener's setting")
+}
+
 // serve runs an HTTP server until ctx is done.
-func (p *process) serve(ctx context.Context, what string, l net.Listener, s *http.Server) {
-	p.closers = append(p.closers, func() { _ = l.Close() })
+func (p *process) serve(ctx context.Context, what string, l *port, s *http.Server) {
 	p.goRun(what, func() error { return serve(ctx, s, l) })
 }
 
@@ -123,32 +150,15 @@ func (p *process) goRun(what string, fn func() error) {
 	}()
 }
 
-// startRemote lets a lone query answer through a collector.
-func (p *process) startRemote() error {
-	if p.cfg.Query.Collector == "" {
-		return errors.New("the role query has no store of its own: set query.collector to the HTTP address of a collector, such as http://collector:8680")
-	}
-	target, err := url.Parse(p.cfg.Query.Collector)
-	if err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https" {
-		return fmt.Errorf("query.collector is %q: want a URL such as http://collector:8680", p.cfg.Query.Collector)
-	}
-	proxy := &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) },
-		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
-			p.log.Warn("the collector does not answer", "collector", target.String(), "error", err)
-			unavailable(w, "the collector at "+target.String()+" does not answer")
-		},
-	}
-	var h http.Handler = proxy
-	p.api.Store(&h)
-	return nil
-}
-
 func (p *process) startAgent(ctx context.Context) error {
 	cfg := p.cfg.Agent
 	if address, ok := p.bound["receivers.agent.address"]; ok {
+		if err := p.hearAgent(ctx, &cfg); err != nil {
+			return err
+		}
 		cfg.Collector = dialable(address)
 	}
+	cfg.TenantHeader = p.cfg.Tenancy.Header
 	if cfg.StateDir == "" {
 		cfg.StateDir = filepath.Join(p.cfg.DataDir, "agent")
 	}
@@ -161,6 +171,19 @@ func (p *process) startAgent(ctx context.Context) error {
 	}
 	a.Metrics().Register(p.registry)
 	p.goRun("agent", func() error { return a.Run(ctx) })
+	return nil
+}
+
+// hearAgent lets the agent of this process reach the collector of this process, without a port.
+func (p *process) hearAgent(ctx context.Context, cfg *agent.Config) error {
+	name := cmp.Or(cfg.Tenant, tenant.Default)
+	if _, ok := p.pipelines[name]; !ok {
+		return fmt.Errorf("agent.tenant is %q, and there is no such tenant: see the setting tenants", name)
+	}
+	l := newInner()
+	cfg.Dial, cfg.TLS.Enabled, cfg.TokenFile = l.Dial, false, ""
+	p.closers = append(p.closers, func() { _ = l.Close() })
+	p.serve(ctx, "own agent", &port{Listener: l}, server(asTenant(name, p.agents)))
 	return nil
 }
 
@@ -178,6 +201,9 @@ func dialable(address string) string {
 
 func (p *process) hello() {
 	address := "http://" + dialable(p.bound["http.address"])
+	if p.webTLS {
+		address = "https" + strings.TrimPrefix(address, "http")
+	}
 	args := []any{"role", p.role.name, "version", Version(), "data", p.cfg.DataDir}
 	if p.role.console {
 		args = append(args, "console", address)

@@ -9,11 +9,13 @@ import (
 	"net"
 	"time"
 
+	"github.com/twinspan/twinspan/internal/access"
 	"github.com/twinspan/twinspan/internal/agent"
 	"github.com/twinspan/twinspan/internal/api"
 	"github.com/twinspan/twinspan/internal/api/jaeger"
 	zipkinapi "github.com/twinspan/twinspan/internal/api/zipkin"
 	"github.com/twinspan/twinspan/internal/bus/wal"
+	"github.com/twinspan/twinspan/internal/certificate"
 	"github.com/twinspan/twinspan/internal/collect"
 	"github.com/twinspan/twinspan/internal/ingest"
 	"github.com/twinspan/twinspan/internal/ingest/agentproto"
@@ -31,16 +33,22 @@ type Config struct {
 	DataDir string `yaml:"data_dir"`
 	// Partitions is how many partitions the log is consumed in; 0 is one for each processor. It is fixed with the first
 	// start on a data directory.
-	Partitions int            `yaml:"partitions"`
-	Log        Log            `yaml:"log"`
-	HTTP       HTTP           `yaml:"http"`
-	Receivers  Receivers      `yaml:"receivers"`
-	Ingest     ingest.Config  `yaml:"ingest"`
-	WAL        wal.Config     `yaml:"wal"`
-	Collect    collect.Config `yaml:"collect"`
-	Store      pebble.Config  `yaml:"store"`
-	Query      Query          `yaml:"query"`
-	API        api.Config     `yaml:"api"`
+	Partitions int `yaml:"partitions"`
+	Log        Log `yaml:"log"`
+	// TLS is shared by all listeners that do not say otherwise.
+	TLS     certificate.Server `yaml:"tls"`
+	Auth    access.Config      `yaml:"auth"`
+	Tenancy access.Tenancy     `yaml:"tenancy"`
+	// Tenants are those that may be named, beside the default one; none: there is only that.
+	Tenants   []Tenant       `yaml:"tenants"`
+	HTTP      HTTP           `yaml:"http"`
+	Receivers Receivers      `yaml:"receivers"`
+	Ingest    ingest.Config  `yaml:"ingest"`
+	WAL       wal.Config     `yaml:"wal"`
+	Collect   collect.Config `yaml:"collect"`
+	Store     pebble.Config  `yaml:"store"`
+	Query     Query          `yaml:"query"`
+	API       api.Config     `yaml:"api"`
 	// Jaeger and Zipkin bound the APIs of those systems, which spans are read by.
 	Jaeger jaeger.Config    `yaml:"jaeger"`
 	Zipkin zipkinapi.Config `yaml:"zipkin"`
@@ -56,16 +64,23 @@ type Log struct {
 
 // HTTP is the port for people and tools: console, API, metrics.
 type HTTP struct {
-	Address string `yaml:"address"`
+	Address string             `yaml:"address"`
+	TLS     certificate.Server `yaml:"tls"`
 }
 
 // Receivers are the ports for spans, one group a protocol. An address of "" switches a port off.
 type Receivers struct {
-	OTLP       OTLP              `yaml:"otlp"`
-	Zipkin     Zipkin            `yaml:"zipkin"`
-	Jaeger     Jaeger            `yaml:"jaeger"`
-	SkyWalking SkyWalking        `yaml:"skywalking"`
-	Agent      agentproto.Config `yaml:"agent"`
+	OTLP       OTLP       `yaml:"otlp"`
+	Zipkin     Zipkin     `yaml:"zipkin"`
+	Jaeger     Jaeger     `yaml:"jaeger"`
+	SkyWalking SkyWalking `yaml:"skywalking"`
+	Agent      Agents     `yaml:"agent"`
+}
+
+// Agents have one port.
+type Agents struct {
+	agentproto.Config `yaml:",inline"`
+	TLS               certificate.Server `yaml:"tls"`
 }
 
 // OTLP has a port for each of its transports.
@@ -73,12 +88,14 @@ type OTLP struct {
 	GRPCAddress string `yaml:"grpc_address"`
 	HTTPAddress string `yaml:"http_address"`
 	otlp.Config `yaml:",inline"`
+	TLS         certificate.Server `yaml:"tls"`
 }
 
 // Zipkin has one port.
 type Zipkin struct {
 	Address       string `yaml:"address"`
 	zipkin.Config `yaml:",inline"`
+	TLS           certificate.Server `yaml:"tls"`
 }
 
 // Jaeger has a port for each of its transports.
@@ -86,6 +103,7 @@ type Jaeger struct {
 	GRPCAddress         string `yaml:"grpc_address"`
 	HTTPAddress         string `yaml:"http_address"`
 	jaegeringest.Config `yaml:",inline"`
+	TLS                 certificate.Server `yaml:"tls"`
 }
 
 // SkyWalking has a port for each of its transports.
@@ -93,12 +111,18 @@ type SkyWalking struct {
 	GRPCAddress       string `yaml:"grpc_address"`
 	HTTPAddress       string `yaml:"http_address"`
 	skywalking.Config `yaml:",inline"`
+	TLS               certificate.Server `yaml:"tls"`
 }
 
 // Query bounds questions and, for the role query, names the collector that answers them.
 type Query struct {
 	// Collector is the HTTP address of a collector, such as http://collector:8680. Only the role query needs it.
-	Collector    string `yaml:"collector"`
+	Collector string `yaml:"collector"`
+	// TLS is for a collector at https://.
+	TLS certificate.Client `yaml:"tls"`
+	// TokenFile has the token that is shown to the collector in place of the one that comes with a request; "": that one is
+	// handed on.
+	TokenFile    string `yaml:"token_file"`
 	query.Config `yaml:",inline"`
 }
 
@@ -115,9 +139,10 @@ func Default() Config {
 			OTLP:   OTLP{GRPCAddress: "127.0.0.1:4317", HTTPAddress: "127.0.0.1:4318", Config: otlp.DefaultConfig()},
 			Zipkin: Zipkin{Address: "127.0.0.1:9411", Config: zipkin.DefaultConfig()},
 			Jaeger: Jaeger{Config: jaegeringest.DefaultConfig()}, SkyWalking: SkyWalking{Config: skywalking.DefaultConfig()},
-			Agent: agentproto.DefaultConfig(),
+			Agent: Agents{Config: agentproto.DefaultConfig()},
 		},
-		Ingest: ingest.DefaultConfig(), WAL: wal.DefaultConfig(), Collect: collect.DefaultConfig(),
+		Tenancy: access.DefaultTenancy(),
+		Ingest:  ingest.DefaultConfig(), WAL: wal.DefaultConfig(), Collect: collect.DefaultConfig(),
 		Store: pebble.DefaultConfig(), Query: Query{Config: query.DefaultConfig()}, API: api.DefaultConfig(), Jaeger: jaeger.DefaultConfig(),
 		Zipkin: zipkinapi.DefaultConfig(),
 		Agent:  agent.DefaultConfig(),
@@ -139,15 +164,12 @@ func (c *Config) Validate() error {
 	if c.HTTP.Address == "" {
 		errs = append(errs, errors.New("http.address is empty: without it nothing can be seen or checked, give host:port"))
 	}
-	for _, a := range []struct{ path, value string }{
-		{"http.address", c.HTTP.Address}, {"receivers.otlp.grpc_address", c.Receivers.OTLP.GRPCAddress},
-		{"receivers.otlp.http_address", c.Receivers.OTLP.HTTPAddress}, {"receivers.zipkin.address", c.Receivers.Zipkin.Address},
-		{"receivers.jaeger.grpc_address", c.Receivers.Jaeger.GRPCAddress}, {"receivers.jaeger.http_address", c.Receivers.Jaeger.HTTPAddress},
-		{"receivers.skywalking.grpc_address", c.Receivers.SkyWalking.GRPCAddress},
-		{"receivers.skywalking.http_address", c.Receivers.SkyWalking.HTTPAddress},
-	} {
-		if _, _, err := net.SplitHostPort(a.value); err != nil && a.value != "" {
-			errs = append(errs, fmt.Errorf("%s is %q, want host:port, such as 127.0.0.1:8680 or :8680 for all addresses", a.path, a.value))
+	for _, l := range c.Listeners() {
+		if l.Setting == "receivers.agent" {
+			continue // its own Validate looks at it
+		}
+		if _, _, err := net.SplitHostPort(l.Address); err != nil && l.Address != "" {
+			errs = append(errs, fmt.Errorf("%s is %q, want host:port, such as 127.0.0.1:8680 or :8680 for all addresses", l.AddressSetting, l.Address))
 		}
 	}
 	if c.DataDir == "" {
@@ -159,6 +181,18 @@ func (c *Config) Validate() error {
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		errs = append(errs, fmt.Errorf("log.format is %q, want text or json", c.Log.Format))
 	}
+	at("tls", c.TLS.Validate())
+	checked := make(map[string]bool)
+	for _, l := range c.Listeners() {
+		if l.Own != (certificate.Server{}) && !checked[l.Setting] {
+			checked[l.Setting] = true
+			inForce := l.Own.Or(c.TLS)
+			at(l.Setting+".tls", inForce.Validate())
+		}
+	}
+	at("tenancy", c.Tenancy.Validate())
+	errs = append(errs, c.validateTenants()...)
+	at("query.tls", c.Query.TLS.Validate())
 	at("receivers.otlp", c.Receivers.OTLP.Validate())
 	at("receivers.zipkin", c.Receivers.Zipkin.Validate())
 	at("receivers.jaeger", c.Receivers.Jaeger.Validate())

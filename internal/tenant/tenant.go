@@ -29,15 +29,32 @@ func Check(name string) error {
 
 type key struct{}
 
+// Choice is the tenant of a request, and those that its sender could have named instead.
+type Choice struct {
+	Name string
+	// Others lists all tenants that the sender may be, with Name, where there are several. It must not be changed.
+	Others []string
+	// Header is the name of the header by which one is chosen; "" where there is no choice.
+	Header string
+}
+
 // With gives a context of requests for a tenant.
 func With(ctx context.Context, name string) context.Context {
-	return context.WithValue(ctx, key{}, name)
+	return WithChoice(ctx, &Choice{Name: name})
+}
+
+// WithChoice is With for a sender who had a choice. c must not be changed any more.
+func WithChoice(ctx context.Context, c *Choice) context.Context {
+	return context.WithValue(ctx, key{}, c)
 }
 
 // Of gives the tenant that a request is for, Default where none was set.
-func Of(ctx context.Context) string {
-	if name, ok := ctx.Value(key{}).(string); ok {
-		return name
+func Of(ctx context.Context) string { return ChoiceOf(ctx).Name }
+
+// ChoiceOf gives what With or WithChoice set.
+func ChoiceOf(ctx context.Context) Choice {
+	if c, ok := ctx.Value(key{}).(*Choice); ok {
+		return *c
 	}
-	return Default
+	return Choice{Name: Default}
 }

@@ -26,7 +26,7 @@ var arrows = []struct {
 }{
 	{"cmd/twinspan", []string{"internal/app"}},
 	{"internal/app", []string{"*"}},
-	{"internal/config", []string{"internal/api", "internal/query", "internal/alert", "internal/ingest", "internal/collect", "internal/store", "internal/series", "internal/bus", "internal/agent"}},
+	{"internal/config", []string{"internal/api", "internal/query", "internal/alert", "internal/ingest", "internal/collect", "internal/store", "internal/series", "internal/bus", "internal/agent", "internal/access", "internal/certificate"}},
 	{"internal/api", []string{"internal/query", "internal/alert", "docs/api"}},
 	{"internal/query", []string{"internal/store", "internal/series"}},
 	{"internal/alert", []string{"internal/series"}},
@@ -37,17 +37,20 @@ var arrows = []struct {
 	{"internal/store", nil},
 	{"internal/series", nil},
 	{"internal/bus", []string{"internal/wire"}},
-	{"internal/agent", []string{"internal/digestlog", "internal/wire"}},
+	{"internal/agent", []string{"internal/digestlog", "internal/wire", "internal/certificate"}},
 	{"internal/wire", nil},
 	{"internal/digestlog", nil},
 	{"internal/span", nil},
 	{"internal/tenant", nil},
+	{"internal/reload", nil},
+	{"internal/certificate", nil},
+	{"internal/access", []string{"internal/ingest"}},
 	{"console", nil},
 	{"docs/api", nil},
 }
 
 // everyone may import these.
-var everyone = []string{"internal/span", "internal/tenant", "sdk/id", "sdk/histogram"}
+var everyone = []string{"internal/span", "internal/tenant", "internal/reload", "sdk/id", "sdk/histogram"}
 
 type listed struct {
 	ImportPath string

@@ -86,3 +86,12 @@ func (s *Server) answerError(w http.ResponseWriter, contentType string, err erro
 	}
 	answer(w, contentType, status, encodeStatus(contentType, code, err.Error()))
 }
+
+// Refuse answers, in OTLP's form, a request that is not let in to Handler.
+func Refuse(w http.ResponseWriter, r *http.Request, status int, code codes.Code, message string) {
+	contentType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if contentType != typeJSON {
+		contentType = typeProtobuf
+	}
+	answer(w, contentType, status, encodeStatus(contentType, code, message))
+}
