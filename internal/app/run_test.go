@@ -24,6 +24,8 @@ type running struct {
 	dir    string
 	url    string // of the HTTP port
 	zipkin string
+	// ready has what the process says once it is up, such as the addresses of its ports.
+	ready  map[string]any
 	log    *logs
 	cancel context.CancelFunc
 	ended  chan error
@@ -42,6 +44,7 @@ func start(t *testing.T, name Role, dir string, more ...string) *running {
 	go func() { r.ended <- Run(ctx, name, cfg, slog.New(slog.NewJSONHandler(r.log, nil))) }()
 	select {
 	case line := <-r.log.ready:
+		r.ready = line
 		for _, key := range []string{"console", "http"} {
 			if url, ok := line[key].(string); ok {
 				r.url = url

@@ -13,7 +13,7 @@ import (
 	"github.com/twinspan/twinspan/internal/reload"
 )
 
-// None, as the name of a file, switches off what a shared setting has on.
+// None as the name of a file switches off what a shared setting has on.
 const None = "none"
 
 // Server are the TLS settings of a listener, or those that listeners share.
