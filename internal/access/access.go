@@ -225,7 +225,11 @@ func (g *Guard) HTTP(role Role, next http.Handler, fail func(http.ResponseWriter
 func (g *Guard) GRPC(role Role) tap.ServerInHandle {
 	header := strings.ToLower(g.tenancy.Header)
 	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
-		c, refusal := g.decide(role, info.Header.Get("authorization"), info.Header.Get(header))
+		authorization := info.Header.Get("authorization")
+		if alone := info.Header.Get("authentication"); len(authorization) == 0 && len(alone) == 1 {
+			authorization = []string{"Bearer " + alone[0]} // SkyWalking's agents have this place for a token
+		}
+		c, refusal := g.decide(role, authorization, info.Header.Get(header))
 		if refusal != nil {
 			from := ""
 			if p, ok := peer.FromContext(ctx); ok {

@@ -143,6 +143,17 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+// TestSkyWalking: the agents of SkyWalking have a header of their own for the token.
+func TestSkyWalking(t *testing.T) {
+	g := guard(t, fileOf(t, file), DefaultTenancy())
+	for token, code := range map[string]codes.Code{admin: codes.OK, reader: codes.PermissionDenied, "x": codes.Unauthenticated} {
+		_, err := g.GRPC(Write)(t.Context(), &tap.Info{Header: metadata.MD{"authentication": {token}}})
+		if status.Code(err) != code {
+			t.Errorf("%q: %v, want %v", token, err, code)
+		}
+	}
+}
+
 // TestOthers: a sender is told of the tenants that it may be, and of no others.
 func TestOthers(t *testing.T) {
 	g := guard(t, fileOf(t, file), DefaultTenancy(), "a", "b", "c", "default")
