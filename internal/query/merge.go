@@ -3,6 +3,8 @@ package query
 import (
 	"context"
 	"fmt"
+	"math"
+	"time"
 
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/internal/store"
@@ -16,6 +18,12 @@ type merger struct {
 	// after is the place of the last call that was given.
 	after store.Position
 	chunk int
+	// until is when reading ends, the zero time for never; now is the clock for that.
+	until time.Time
+	now   func() time.Time
+	// stopped says that time was up; all that is newer than bound was read.
+	stopped bool
+	bound   int64
 }
 
 type source struct {
@@ -40,6 +48,9 @@ func newMerger(readers []store.Reader, q store.Query, after store.Position, chun
 func (m *merger) next(ctx context.Context) (first span.Call, ok bool, err error) {
 	for i := range m.sources {
 		if s := &m.sources[i]; len(s.buffer) == 0 && s.more {
+			if m.stopped {
+				return first, false, nil
+			}
 			if err := m.fill(ctx); err != nil {
 				return first, false, err
 			}
@@ -54,7 +65,7 @@ func (m *merger) next(ctx context.Context) (first span.Call, ok bool, err error)
 			}
 		}
 	}
-	if !ok {
+	if !ok || m.stopped && place.Start <= m.bound {
 		return first, false, nil
 	}
 	m.after = place
@@ -71,11 +82,44 @@ func (m *merger) next(ctx context.Context) (first span.Call, ok bool, err error)
 	return first, true, nil
 }
 
+// resume gives the place behind which a search goes on that was stopped.
+func (m *merger) resume() store.Position {
+	for i := range m.sources {
+		if s := &m.sources[i]; len(s.buffer) == 0 && s.more {
+			return m.after
+		}
+	}
+	return store.Position{Start: m.bound}
+}
+
+// progress makes what tells a reader to stop once time is up, but not before it came further than where it began.
+func (m *merger) progress(q *store.Query) func(at int64) bool {
+	begin := int64(math.MaxInt64)
+	if !m.after.IsZero() {
+		begin = m.after.Start
+	}
+	if q.To != 0 {
+		begin = min(begin, q.To)
+	}
+	return func(at int64) bool {
+		if at >= begin || !m.now().After(m.until) {
+			return true
+		}
+		if !m.stopped || at > m.bound {
+			m.stopped, m.bound = true, at
+		}
+		return false
+	}
+}
+
 // fill reads all readers anew from the last place on, even those that have calls left: a range may have moved to a
 // reader whose chunk was read before.
 func (m *merger) fill(ctx context.Context) error {
 	q := m.query
 	q.After = m.after
+	if !m.until.IsZero() {
+		q.Progress = m.progress(&q)
+	}
 	for i := range m.sources {
 		s := &m.sources[i]
 		s.buffer, s.more = make([]span.Call, 0, m.chunk), false

@@ -37,12 +37,17 @@ type Config struct {
 	MaxRange time.Duration `yaml:"max_range"`
 	// MaxScatterTime is how long a sample for a scatter may take; it then shows what was found so far.
 	MaxScatterTime time.Duration `yaml:"max_scatter_time"`
+	// MaxSearchTime is how long one page of a search may look for calls; it then ends with what was found and says how far
+	// it came, and the next page goes on there.
+	MaxSearchTime time.Duration `yaml:"max_search_time"`
+	// MaxMetricsTime is how long series of TraceQL may take; they then lack what is older than what was counted so far.
+	MaxMetricsTime time.Duration `yaml:"max_metrics_time"`
 }
 
 // DefaultConfig gives the bounds that fit one machine.
 func DefaultConfig() Config {
 	return Config{MaxTraceCalls: 200_000, MaxLookups: 200, MaxLookupCalls: 10_000, MaxScan: 20_000, MaxRange: 62 * 24 * time.Hour,
-		MaxScatterTime: 3 * time.Second}
+		MaxScatterTime: 3 * time.Second, MaxSearchTime: 3 * time.Second, MaxMetricsTime: 10 * time.Second}
 }
 
 // Validate says which setting is wrong.
@@ -53,7 +58,8 @@ func (c *Config) Validate() error {
 	}{
 		{"max_trace_calls", int64(c.MaxTraceCalls)}, {"max_lookups", int64(c.MaxLookups)},
 		{"max_lookup_calls", int64(c.MaxLookupCalls)}, {"max_scan", int64(c.MaxScan)}, {"max_range", int64(c.MaxRange)},
-		{"max_scatter_time", int64(c.MaxScatterTime)},
+		{"max_scatter_time", int64(c.MaxScatterTime)}, {"max_search_time", int64(c.MaxSearchTime)},
+		{"max_metrics_time", int64(c.MaxMetricsTime)},
 	} {
 		if s.value <= 0 {
 			return fmt.Errorf("%s is %d: it has to be above 0", s.name, s.value)

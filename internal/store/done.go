@@ -30,7 +30,8 @@ type block struct {
 }
 
 func (b *block) add(r *row) {
-	b.bounds.add(r.time, r.call.Duration())
+	shortest, longest := durations(r.call)
+	b.bounds.add(r.time, shortest, longest)
 	b.marks |= marks(r.call)
 }
 

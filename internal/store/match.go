@@ -52,6 +52,9 @@ func (f *filters) match(q *Query) []bool {
 	if q.Address != "" {
 		m.halfTexts(func(addr string) bool { return matchAddr(addr, q.Address) }, colLocalAddr, colPeerAddr)
 	}
+	if q.Half != nil {
+		m.oneHalf(q.Half)
+	}
 	return m.keep
 }
 
@@ -102,6 +105,78 @@ func (m *matcher) halfTexts(match func(string) bool, cols ...int) {
 		}
 		return false
 	})
+}
+
+// oneHalf drops what has no half for which all of the filter holds.
+func (m *matcher) oneHalf(f *HalfFilter) {
+	fits := [2]func(row, at int) bool{m.sideTest(f, 0), m.sideTest(f, 1)}
+	m.rows(func(i int) bool {
+		c, s := m.at[0][i], m.at[1][i]
+		return c >= 0 && fits[0](i, int(c)) || s >= 0 && fits[1](i, int(s))
+	})
+}
+
+// sideTest makes the test of the halves of one side.
+func (m *matcher) sideTest(f *HalfFilter, side int) func(row, at int) bool {
+	never := func(int, int) bool { return false }
+	if m.halfs[side] == 0 {
+		return never
+	}
+	var texts []func(at int) bool
+	for _, want := range [...]struct {
+		col  int
+		text *Text
+	}{{colOperation, &f.Operation}, {colComponent, &f.Component}} {
+		if want.text.any() {
+			continue
+		}
+		test, some := m.halfText(side, want.col).Test(want.text.match)
+		if !some {
+			return never
+		}
+		texts = append(texts, test)
+	}
+	app := m.appTest(&f.App, side)
+	flags := m.half(side, colFlags)
+	return func(row, at int) bool {
+		n := flags.At(at)
+		if f.Kind != nil && span.Kind(n) != *f.Kind || f.Status != nil && span.Status(n>>8) != *f.Status {
+			return false
+		}
+		for _, test := range texts {
+			if !test(at) {
+				return false
+			}
+		}
+		if app != nil && !app(row, at) {
+			return false
+		}
+		if f.MinDuration == 0 && f.MaxDuration == 0 {
+			return true
+		}
+		d := m.duration(side, row)
+		return (f.MinDuration == 0 || d >= f.MinDuration) && (f.MaxDuration == 0 || d <= f.MaxDuration)
+	}
+}
+
+// appTest makes the test of a half's app, which mostly is the call's caller or callee; nil if every app will do.
+func (m *matcher) appTest(want *Text, side int) func(row, at int) bool {
+	if want.any() {
+		return nil
+	}
+	own := &m.ownApp[side]
+	own.load(m.half(side, colDerived), derivedApp)
+	ofCall, _ := m.text([...]int{colCaller, colCallee}[side], m.filters.rows).Test(want.match)
+	ofHalf := func(int) bool { return false }
+	if own.n > 0 {
+		ofHalf, _ = m.text(sideColumns[side]+colApp, own.n).Test(want.match)
+	}
+	return func(row, at int) bool {
+		if n := own.of(at); n >= 0 {
+			return ofHalf(n)
+		}
+		return ofCall(row)
+	}
 }
 
 // operation is that of Call.Operation: the server's, else the lead's.
@@ -189,8 +264,25 @@ func (b *openBlock) matchTag(tag *Tag, keep []bool) error {
 // match calls yield for every row, of a sorted list, whose payload has the tag.
 func (p *payloads) match(rows []int, tag *Tag, yield func(i int)) error {
 	candidate := make([]bool, len(p.fields))
-	for i := range p.fields {
-		candidate[i] = p.fields[i].mayBe(tag.Key)
+	texts := make([]func(int) bool, len(p.fields))
+	some := false
+	for f := range p.fields {
+		field := &p.fields[f]
+		if !field.mayBe(tag.Key) {
+			continue
+		}
+		candidate[f] = true
+		if field.kind == attrString && (!tag.Exists || tag.Test != nil) {
+			if err := p.load(f); err != nil {
+				return err
+			}
+			// Each different text is tested once, and a column without the wanted one ends it here.
+			texts[f], candidate[f] = p.texts[f].Test(func(s string) bool { return tag.fits(span.String(s)) })
+		}
+		some = some || candidate[f]
+	}
+	if !some {
+		return nil
 	}
 	var buf []byte
 	return p.walk(rows, func(i int, shape, at []int) error {
@@ -201,16 +293,16 @@ func (p *payloads) match(rows []int, tag *Tag, yield func(i int)) error {
 			if found || !candidate[f] {
 				continue
 			}
-			if err := p.load(f); err != nil {
-				return err
-			}
 			field := &p.fields[f]
 			switch {
-			case field.kind >= attrEmpty && tag.Exists:
+			case texts[f] != nil:
+				found = texts[f](n)
+			case field.kind >= attrEmpty && tag.Exists && tag.Test == nil:
 				found = true
-			case field.kind == attrString:
-				found = p.texts[f].At(n) == tag.Value
 			default:
+				if err := p.load(f); err != nil {
+					return err
+				}
 				t := p.token(f, n)
 				buf = t.appendTo(buf[:0])
 				found = tag.match(buf)

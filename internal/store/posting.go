@@ -31,17 +31,24 @@ const postingVersion = 1
 type bounds struct {
 	calls                    int64
 	least, greatest          int64 // Time
-	minDuration, maxDuration int64
+	minDuration, maxDuration int64 // of the halves
 }
 
-func (b *bounds) add(at, duration int64) {
+// add counts a call whose halves take shortest to longest.
+func (b *bounds) add(at, shortest, longest int64) {
 	if b.calls == 0 {
-		*b = bounds{1, at, at, duration, duration}
+		*b = bounds{1, at, at, shortest, longest}
 		return
 	}
 	b.calls++
 	b.least, b.greatest = min(b.least, at), max(b.greatest, at)
-	b.minDuration, b.maxDuration = min(b.minDuration, duration), max(b.maxDuration, duration)
+	b.minDuration, b.maxDuration = min(b.minDuration, shortest), max(b.maxDuration, longest)
+}
+
+// durations gives the shorter and the longer duration of a call's halves.
+func durations(c *span.Call) (shortest, longest int64) {
+	a, b := c.Lead().Duration, c.Last().Duration
+	return min(a, b), max(a, b)
 }
 
 func (b *bounds) append(dst []byte, base int64) []byte {
@@ -65,7 +72,7 @@ func (d *decoder) bounds(base int64) (b bounds) {
 func (b *bounds) may(q *Query) bool {
 	return b.calls > 0 && b.greatest >= q.From && (q.To == 0 || b.least < q.To) &&
 		(q.MinDuration == 0 || b.maxDuration >= q.MinDuration) && (q.MaxDuration == 0 || b.minDuration <= q.MaxDuration) &&
-		(q.After.IsZero() || b.least <= q.After.Start)
+		(q.After.IsZero() || b.least <= q.After.Start) && (q.Half == nil || q.Half.may(b))
 }
 
 // posting says what a block has of one value.
@@ -96,12 +103,12 @@ func (p *postings) begin() { clear(p.last[:]) }
 
 func (p *postings) add(block int, r *row) {
 	c := r.call
-	d := c.Duration()
-	p.put(fieldCaller, c.Caller, block, r.time, d)
-	p.put(fieldCallee, c.Callee, block, r.time, d)
-	p.put(fieldOperation, c.Operation(), block, r.time, d)
+	shortest, longest := durations(c)
+	p.put(fieldCaller, c.Caller, block, r.time, shortest, longest)
+	p.put(fieldCallee, c.Callee, block, r.time, shortest, longest)
+	p.put(fieldOperation, c.Operation(), block, r.time, shortest, longest)
 	if c.Failed() {
-		p.put(fieldError, "", block, r.time, d)
+		p.put(fieldError, "", block, r.time, shortest, longest)
 	}
 	var hosts [4]string
 	n := 0
@@ -113,19 +120,19 @@ func (p *postings) add(block int, r *row) {
 			if host := hostOf(addr); addr != "" && !slices.Contains(hosts[:n], host) {
 				hosts[n] = host
 				n++
-				p.put(fieldHost, host, block, r.time, d)
+				p.put(fieldHost, host, block, r.time, shortest, longest)
 			}
 		}
 	}
 }
 
-func (p *postings) put(f field, value string, block int, at, duration int64) {
+func (p *postings) put(f field, value string, block int, at, shortest, longest int64) {
 	if p.counts[f] > maxValues {
 		return
 	}
 	last := &p.last[f]
 	if last.at != nil && last.value == value {
-		last.at.add(at, duration)
+		last.at.add(at, shortest, longest)
 		return
 	}
 	key := postingKey{f, value}
@@ -139,7 +146,7 @@ func (p *postings) put(f field, value string, block int, at, duration int64) {
 		p.lists[key] = list
 	}
 	last.value, last.at = value, &list[len(list)-1]
-	last.at.add(at, duration)
+	last.at.add(at, shortest, longest)
 }
 
 // unindexed is the set of fields, as bits, that have too many values.

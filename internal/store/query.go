@@ -30,18 +30,63 @@ type Query struct {
 	Component, Instance, ResultCode string
 	// Tags must all match.
 	Tags []Tag
+	// Half, unless nil, must hold for one of the halves as a whole.
+	Half *HalfFilter
 	// After continues a search behind a call that it gave: its PositionOf. The zero Position begins with the newest.
 	After Position
 	// Lean says that attributes, events and resources are not needed: calls may come without Payload and Resource, which
 	// is several times cheaper.
 	Lean bool
+	// Progress, unless nil, may be called now and then with a time: all matches after it were given, none before it. It
+	// ends the search by giving false.
+	Progress func(at int64) bool
+}
+
+// HalfFilter says which halves a search wants. Zero fields do not restrict; all others must hold together.
+type HalfFilter struct {
+	App, Operation, Component Text
+	Kind                      *span.Kind
+	Status                    *span.Status
+	// MinDuration and MaxDuration are inclusive, in nanoseconds; 0 is no bound.
+	MinDuration, MaxDuration int64
+}
+
+// Text is what a text must be: Is, unless that is "", and such that Test, unless nil, is true.
+type Text struct {
+	Is   string
+	Test func(string) bool
+}
+
+func (t *Text) any() bool { return t.Is == "" && t.Test == nil }
+
+func (t *Text) match(s string) bool { return (t.Is == "" || s == t.Is) && (t.Test == nil || t.Test(s)) }
+
+// Match says whether the filter wants a half.
+func (f *HalfFilter) Match(h *span.Half) bool {
+	return f.App.match(h.App) && f.Operation.match(h.Operation) && f.Component.match(h.Component) &&
+		(f.Kind == nil || h.Kind == *f.Kind) && (f.Status == nil || h.Status == *f.Status) &&
+		(f.MinDuration == 0 || h.Duration >= f.MinDuration) && (f.MaxDuration == 0 || h.Duration <= f.MaxDuration)
+}
+
+// may says whether a half within bounds can match.
+func (f *HalfFilter) may(b *bounds) bool {
+	return (f.MinDuration == 0 || b.maxDuration >= f.MinDuration) && (f.MaxDuration == 0 || b.minDuration <= f.MaxDuration)
 }
 
 // Tag matches a call if one of the halves has an attribute or a resource attribute Key whose Value.Text is Value, or, with
-// Exists, of any value.
+// Exists, of any value, or, with Test, of a value for which that is true.
 type Tag struct {
 	Key, Value string
 	Exists     bool
+	Test       func(span.Value) bool
+}
+
+// fits tests the value of an attribute of the tag's name.
+func (t *Tag) fits(v span.Value) bool {
+	if t.Test != nil {
+		return t.Test(v)
+	}
+	return t.Exists || v.Text() == t.Value
 }
 
 // Position is a call's place in the order of Compare.
@@ -123,7 +168,7 @@ func (q *Query) Match(c *span.Call) bool {
 		q.ResultCode != "" && !either(c, func(h *span.Half) bool { return h.ResultCode == q.ResultCode }) {
 		return false
 	}
-	if !q.After.IsZero() && q.After.Compare(PositionOf(c)) >= 0 {
+	if q.Half != nil && !either(c, q.Half.Match) || !q.After.IsZero() && q.After.Compare(PositionOf(c)) >= 0 {
 		return false
 	}
 	return q.matchTags(c)
@@ -145,7 +190,7 @@ func either(c *span.Call, match func(*span.Half) bool) bool {
 
 func (t *Tag) match(p span.Payload) (found bool) {
 	p.Attrs(func(key string, v span.Value) bool {
-		found = key == t.Key && (t.Exists || v.Text() == t.Value)
+		found = key == t.Key && t.fits(v)
 		return !found
 	})
 	return found

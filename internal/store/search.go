@@ -169,6 +169,9 @@ func (s *search) run(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		if top := &s.heap[0]; s.q.Progress != nil && top.stage != stageRows && !s.q.Progress(top.at) {
+			break
+		}
 		more, err := s.step(ctx)
 		if err != nil || !more {
 			return err
@@ -358,7 +361,15 @@ func wantsOf(q *Query) (wants []want) {
 	add(q.App != "", q.App, fieldCaller, fieldCallee)
 	add(q.Operation != "", q.Operation, fieldOperation)
 	add(q.Address != "", hostOf(q.Address), fieldHost)
-	add(q.Error != nil && *q.Error, "", fieldError)
+	failed := q.Error != nil && *q.Error
+	if h := q.Half; h != nil {
+		add(h.App.Is != "" && q.App == "", h.App.Is, fieldCaller, fieldCallee)
+		// What the callee says is the call's operation.
+		own := h.Kind != nil && !h.Kind.CallerSide()
+		add(h.Operation.Is != "" && own && q.Operation == "", h.Operation.Is, fieldOperation)
+		failed = failed || h.Status != nil && *h.Status == span.StatusError
+	}
+	add(failed, "", fieldError)
 	return wants
 }
 

@@ -143,7 +143,8 @@ func (w *rangeWriter) sort() {
 	for i := range w.r.Calls {
 		c := &w.r.Calls[i]
 		w.rows[i] = row{call: c, time: Time(c), callee: number(callees, c.Callee), operation: number(operations, c.Operation())}
-		w.done.add(w.rows[i].time, c.Duration())
+		shortest, longest := durations(c)
+		w.done.add(w.rows[i].time, shortest, longest)
 	}
 	calleeRank, operationRank := ranks(callees), ranks(operations)
 	for i := range w.rows {

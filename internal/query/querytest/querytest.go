@@ -178,15 +178,10 @@ func (r *Reader) Search(ctx context.Context, q *store.Query, yield func(span.Cal
 	if err := r.check(ctx); err != nil {
 		return err
 	}
-	var found []span.Call
-	for i := range r.Calls {
-		if q.Match(&r.Calls[i]) {
-			found = append(found, r.Calls[i])
-		}
-	}
-	slices.SortFunc(found, func(a, b span.Call) int { return store.Compare(&a, &b) })
-	for _, c := range found {
-		if !yield(c) {
+	all := slices.Clone(r.Calls)
+	slices.SortFunc(all, func(a, b span.Call) int { return store.Compare(&a, &b) })
+	for i := range all {
+		if q.Progress != nil && !q.Progress(store.Time(&all[i])) || q.Match(&all[i]) && !yield(all[i]) {
 			break
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/twinspan/twinspan/internal/span"
 )
 
 // Scope is where an attribute is looked for.
@@ -490,4 +492,25 @@ func (q *Query) String() string {
 		s += " | " + q.Rank.String()
 	}
 	return s
+}
+
+// Enumerated gives all values that an attribute can have, nil where there are too many to name.
+func (a Attribute) Enumerated() (list []Value) {
+	switch a.Intrinsic {
+	case StatusOf:
+		for s := span.StatusUnset; s <= span.StatusError; s++ {
+			list = append(list, Status(s))
+		}
+	case KindOf:
+		for k := span.KindUnspecified; k <= span.KindConsumer; k++ {
+			list = append(list, Kind(k))
+		}
+	case CallType:
+		for t := span.TypeInternal; t <= span.TypeMQ; t++ {
+			list = append(list, Text(t.String()))
+		}
+	case CallLoadTest:
+		list = []Value{Bool(false), Bool(true)}
+	}
+	return list
 }

@@ -226,7 +226,7 @@ const (
 
 func named(p span.Payload, name string) Value {
 	if v, ok := p.Attr(name); ok {
-		return valueOf(v)
+		return ValueOf(v)
 	}
 	return Value{}
 }

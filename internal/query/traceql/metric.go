@@ -20,6 +20,9 @@ type Series struct {
 // MaxSeries bounds the series that are kept while spans are counted.
 const MaxSeries = 1000
 
+// maxCells bounds the points of all series together.
+const maxCells = 1 << 21
+
 // Collector makes the series of a query. It is not safe for concurrent use.
 type Collector struct {
 	metrics  *Metrics
@@ -48,7 +51,7 @@ func (q *Query) NewCollector(from, step int64, steps int) *Collector {
 	return &Collector{metrics: q.Metrics, rank: q.Rank, from: from, step: step, steps: steps, series: make(map[string]*cells)}
 }
 
-// Overflow says that there were more than MaxSeries series, of which the later ones are missing.
+// Overflow says that there were more series than are kept (MaxSeries, fewer where they have many points), of which the later ones are missing.
 func (c *Collector) Overflow() bool { return c.overflow }
 
 // NeedsPayload says that the series depend on more of a half than its columns.
@@ -188,17 +191,13 @@ func (c *Collector) of(e *env) *cells {
 	}
 	s := c.series[key]
 	if s == nil {
-		if len(c.series) >= MaxSeries {
+		if len(c.series) >= min(MaxSeries, 1+maxCells/c.steps) {
 			c.overflow = true
 			return nil
 		}
 		s = &cells{cells: make([]cell, c.steps)}
 		for i, a := range c.metrics.By {
-			v := list[i]
-			if v.Type == TypeText {
-				v.text = strings.Clone(v.text) // it aliases a half
-			}
-			s.labels = append(s.labels, Label{a.String(), v})
+			s.labels = append(s.labels, Label{a.String(), list[i].Clone()})
 		}
 		c.series[strings.Clone(key)] = s
 	}

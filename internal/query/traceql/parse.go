@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/twinspan/twinspan/sdk/id"
 )
 
 // parser reads one token ahead. Expressions of spans and of sets of spans are read by precedence; what is what comes from
@@ -647,6 +649,8 @@ func binary(t, right *token, op Op, l, r Expr) (Expr, *ParseError) {
 		}
 		b.Regex = re
 	case op.comparison():
+		l, r = traceIDs(l, r)
+		b.L, b.R = l, r
 		if lt != TypeUnknown && rt != TypeUnknown && lt != TypeNil && rt != TypeNil && lt != rt && (!lt.numeric() || !rt.numeric()) {
 			return nil, failAt(t.at, t.end, "%s is %s and %s is %s: they cannot be compared", l, lt, r, rt)
 		}
@@ -658,6 +662,22 @@ func binary(t, right *token, op Op, l, r Expr) (Expr, *ParseError) {
 		}
 	}
 	return b, nil
+}
+
+// traceIDs writes the ids that trace:id is compared with in the one way in which it has its own, whatever their spelling.
+func traceIDs(l, r Expr) (Expr, Expr) {
+	spell := func(e, other Expr) Expr {
+		v, ok := e.(Value)
+		a, is := other.(Attribute)
+		if !ok || !is || a.Intrinsic != TraceID || v.Type != TypeText {
+			return e
+		}
+		if t, _ := id.ParseTrace(v.text); !t.IsZero() {
+			return Text(t.Hex())
+		}
+		return e
+	}
+	return spell(l, r), spell(r, l)
 }
 
 func regexProblem(err error) string {

@@ -2,6 +2,7 @@ package traceql
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -17,13 +18,16 @@ func (q *Query) Eval(t *Trace) []Spanset {
 	return t.pipeline(q.Pipeline, []Spanset{all})
 }
 
-// Selected gives the attributes that the query asks to be shown.
-func (q *Query) Selected() (list []Attribute) {
-	for _, s := range q.Pipeline.Stages {
-		if s, ok := s.(*Select); ok {
-			list = append(list, s.Attributes...)
+// maxShown bounds the attributes that are shown with a span.
+const maxShown = 32
+
+// Shown gives the attributes that the query compares or selects, each once: what a list of its spans shows.
+func (q *Query) Shown() (list []Attribute) {
+	q.attributes(func(a Attribute) {
+		if !slices.Contains(list, a) && len(list) < maxShown {
+			list = append(list, a)
 		}
-	}
+	})
 	return list
 }
 

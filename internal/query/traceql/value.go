@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twinspan/twinspan/internal/span"
@@ -161,8 +162,8 @@ func wordValue(word string) (Value, bool) {
 	return Value{}, false
 }
 
-// valueOf takes over an attribute's value. Maps and bytes are texts, as a search shows them.
-func valueOf(v span.Value) Value {
+// ValueOf takes over an attribute's value. Maps and bytes are texts, as a search shows them.
+func ValueOf(v span.Value) Value {
 	switch v.Kind {
 	case span.ValueEmpty:
 		return Value{}
@@ -177,7 +178,7 @@ func valueOf(v span.Value) Value {
 	case span.ValueArray:
 		list := Value{Type: TypeList}
 		v.Each(func(e span.Value) bool {
-			list.list = append(list.list, valueOf(e))
+			list.list = append(list.list, ValueOf(e))
 			return true
 		})
 		return list
@@ -272,4 +273,15 @@ func floats(op Op, a, b float64) float64 {
 		return math.Mod(a, b)
 	}
 	return math.Pow(a, b)
+}
+
+// Clone gives a value that shares no memory with the span it is of.
+func (v Value) Clone() Value {
+	v.text = strings.Clone(v.text)
+	list := v.list
+	v.list = nil
+	for _, e := range list {
+		v.list = append(v.list, e.Clone())
+	}
+	return v
 }

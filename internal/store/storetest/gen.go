@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/internal/store"
@@ -187,7 +188,7 @@ func (g *Gen) Query() store.Query {
 	yes, no := true, false
 	pick := func(b *bool) *bool { return b }
 	for range 1 + g.IntN(3) {
-		switch g.IntN(19) {
+		switch g.IntN(24) {
 		case 0:
 			q.App = g.App()
 		case 1:
@@ -225,9 +226,42 @@ func (g *Gen) Query() store.Query {
 			q.From = g.Start()
 		case 18:
 			q.To = g.Start()
+		case 19:
+			key, _ := g.Tag()
+			q.Tags = append(q.Tags, store.Tag{Key: key, Test: func(v span.Value) bool { return v.Int() > 2 || strings.HasSuffix(v.Text(), "1") }})
+		case 20, 21, 22, 23:
+			q.Half = g.halfFilter(q.Half)
 		}
 	}
 	return q
+}
+
+// halfFilter restricts a filter of one half further.
+func (g *Gen) halfFilter(h *store.HalfFilter) *store.HalfFilter {
+	if h == nil {
+		h = new(store.HalfFilter)
+	}
+	switch g.IntN(8) {
+	case 0:
+		h.App.Is = g.App()
+	case 1:
+		h.App.Test = func(s string) bool { return len(s)%2 == 0 }
+	case 2:
+		h.Operation.Is = g.Operation()
+	case 3:
+		h.Component.Test = func(s string) bool { return s != "" }
+	case 4:
+		k := span.Kind(g.IntN(6))
+		h.Kind = &k
+	case 5:
+		s := span.Status(g.IntN(3))
+		h.Status = &s
+	case 6:
+		h.MinDuration = int64(g.IntN(20)) * 1e6
+	case 7:
+		h.MaxDuration = int64(1+g.IntN(20)) * 1e6
+	}
+	return h
 }
 
 // Rollups makes n roll-ups of which some share their key.
