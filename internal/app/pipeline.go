@@ -14,6 +14,7 @@ import (
 
 	"github.com/twinspan/twinspan/internal/api"
 	"github.com/twinspan/twinspan/internal/api/jaeger"
+	"github.com/twinspan/twinspan/internal/api/tempo"
 	zipkinapi "github.com/twinspan/twinspan/internal/api/zipkin"
 	"github.com/twinspan/twinspan/internal/bus/wal"
 	"github.com/twinspan/twinspan/internal/collect"
@@ -144,7 +145,7 @@ type compatible interface {
 }
 
 // apiPrefixes are the paths below which APIs answer. Each has a handler in apiHandler.
-func apiPrefixes() []string { return []string{"/api/", jaeger.Prefix, zipkinapi.Prefix} }
+func apiPrefixes() []string { return []string{"/api/", jaeger.Prefix, zipkinapi.Prefix, tempo.Prefix} }
 
 // apiHandler makes the handlers of all APIs, which answer from this pipeline only.
 func (t *pipeline) apiHandler(status func() api.Status) http.Handler {
@@ -156,6 +157,7 @@ func (t *pipeline) apiHandler(status func() api.Status) http.Handler {
 	mux.Handle("/api/", api.New(t.cfg.API, t.query, status, m, t.log.With("part", "api")))
 	for prefix, h := range map[string]compatible{
 		jaeger.Prefix:    jaeger.New(t.cfg.Jaeger, t.query, t.log.With("part", "jaeger api")),
+		tempo.Prefix:     tempo.New(t.cfg.Tempo, t.query, t.log.With("part", "tempo api")),
 		zipkinapi.Prefix: zipkinapi.New(t.cfg.Zipkin, t.query, t.log.With("part", "zipkin api")),
 	} {
 		if err := h.Register(t.registry); err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/twinspan/twinspan/internal/agent"
 	"github.com/twinspan/twinspan/internal/api"
 	"github.com/twinspan/twinspan/internal/api/jaeger"
+	"github.com/twinspan/twinspan/internal/api/tempo"
 	zipkinapi "github.com/twinspan/twinspan/internal/api/zipkin"
 	"github.com/twinspan/twinspan/internal/bus/wal"
 	"github.com/twinspan/twinspan/internal/certificate"
@@ -49,9 +50,10 @@ type Config struct {
 	Store     pebble.Config  `yaml:"store"`
 	Query     Query          `yaml:"query"`
 	API       api.Config     `yaml:"api"`
-	// Jaeger and Zipkin bound the APIs of those systems, which spans are read by.
+	// Jaeger, Zipkin and Tempo bound the APIs of those systems, which spans are read by.
 	Jaeger jaeger.Config    `yaml:"jaeger"`
 	Zipkin zipkinapi.Config `yaml:"zipkin"`
+	Tempo  tempo.Config     `yaml:"tempo"`
 	Agent  agent.Config     `yaml:"agent"`
 }
 
@@ -144,8 +146,8 @@ func Default() Config {
 		Tenancy: access.DefaultTenancy(),
 		Ingest:  ingest.DefaultConfig(), WAL: wal.DefaultConfig(), Collect: collect.DefaultConfig(),
 		Store: pebble.DefaultConfig(), Query: Query{Config: query.DefaultConfig()}, API: api.DefaultConfig(), Jaeger: jaeger.DefaultConfig(),
-		Zipkin: zipkinapi.DefaultConfig(),
-		Agent:  agent.DefaultConfig(),
+		Zipkin: zipkinapi.DefaultConfig(), Tempo: tempo.DefaultConfig(),
+		Agent: agent.DefaultConfig(),
 	}
 }
 
@@ -206,6 +208,7 @@ func (c *Config) Validate() error {
 	at("api", c.API.Validate())
 	at("jaeger", c.Jaeger.Validate())
 	at("zipkin", c.Zipkin.Validate())
+	at("tempo", c.Tempo.Validate())
 	at("agent", c.Agent.Validate())
 	if c.Ingest.MaxRequestBytes > c.WAL.SegmentBytes {
 		errs = append(errs, fmt.Errorf("ingest.max_request_bytes is %d, more than fits into a segment of the log: raise wal.segment_bytes above it", c.Ingest.MaxRequestBytes))

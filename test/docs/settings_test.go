@@ -15,7 +15,7 @@ import (
 var settingRow = regexp.MustCompile("(?m)^\\| `([a-z_.]+)` \\| `([^`]*)` \\|")
 
 // ours tells Twinspan's configuration from other programs' by its groups.
-var ours = regexp.MustCompile(`(?m)^(data_dir|partitions|log|tls|auth|tenancy|tenants|http|receivers|ingest|wal|collect|store|query|api|jaeger|zipkin|agent):`)
+var ours = regexp.MustCompile(`(?m)^(data_dir|partitions|log|tls|auth|tenancy|tenants|http|receivers|ingest|wal|collect|store|query|api|jaeger|zipkin|tempo|agent):`)
 
 var named = regexp.MustCompile(`TWINSPAN_[A-Z_]*[A-Z]`)
 
