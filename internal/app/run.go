@@ -65,6 +65,7 @@ func Run(ctx context.Context, name Role, cfg config.Config, log *slog.Logger) er
 		bound: make(map[string]string), failed: make(chan error, 16),
 	}
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	paceMemory(cfg.Memory, controlGroups, log)
 	ctx, cancel := context.WithCancel(ctx)
 	err := p.start(ctx)
 	if err == nil {

@@ -149,7 +149,7 @@ func TestCorrectionsAreNotRepeated(t *testing.T) {
 
 // TestLateHalvesOverGenerations rotates the late table between a half and its other half.
 func TestLateHalvesOverGenerations(t *testing.T) {
-	r := newOpenRange(0, 0, 100)
+	r := newOpenRange(0, 0, 100, nil)
 	c := rpc(1, span.KindClient, "a", 1, 0)
 	s := rpc(1, span.KindServer, "b", 2, 1)
 	for rotations, known := range []bool{true, true, false} {
@@ -174,7 +174,7 @@ func TestLateHalvesOverGenerations(t *testing.T) {
 // TestOneIDForAll has a source that gives all its spans one id.
 func TestOneIDForAll(t *testing.T) {
 	l := newLateTable(100)
-	r := newOpenRange(0, 0, 100)
+	r := newOpenRange(0, 0, 100, nil)
 	for range 10 * maxSameID {
 		l.note(7, lateCall{key: l.share(span.RollupKey{}), client: true}, 5, r)
 	}

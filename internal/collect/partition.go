@@ -73,12 +73,14 @@ type partition struct {
 	closing *openRange
 
 	// Owned by the partition's goroutine.
-	late *lateTable
-	seen *seenTable
-	next int64
-	now  int64
-	// spare is the inbox's other half.
-	spare []item
+	// spare is a range that is written and that nobody reads: the next one takes its memory.
+	spare *openRange
+	late  *lateTable
+	seen  *seenTable
+	next  int64
+	now   int64
+	// taken is the inbox's other half.
+	taken []item
 }
 
 func newPartition(c *Collector, n uint16, of int) *partition {
@@ -95,7 +97,7 @@ func newPartition(c *Collector, n uint16, of int) *partition {
 func (p *partition) begin(offset int64) {
 	p.next = offset
 	p.done.Store(offset)
-	p.open = newOpenRange(p.id, offset, p.c.cfg.MaxRollupRows)
+	p.open = newOpenRange(p.id, offset, p.c.cfg.MaxRollupRows, nil)
 }
 
 // partitionOf says which of n partitions a trace belongs to. It is part of the log's contract: fnv-1a over the id's bytes.
@@ -136,7 +138,7 @@ func (p *partition) run() {
 
 // takeAll takes what waits. It ends early when the collector stops.
 func (p *partition) takeAll() {
-	items := p.in.all(p.spare)
+	items := p.in.all(p.taken)
 	for i, it := range items {
 		p.take(it)
 		if it.left.Add(-1) == 0 {
@@ -149,7 +151,7 @@ func (p *partition) takeAll() {
 		default:
 		}
 	}
-	p.spare = items
+	p.taken = items
 }
 
 // take is one record's way through the partition.
@@ -178,7 +180,9 @@ func (p *partition) take(it item) {
 		p.c.metrics.Early.Add(float64(p.pairer.Held()))
 		p.pairer.Flush()
 	}
-	full := r.bytes >= p.c.cfg.RangeBytes/int64(p.of)
+	r.memory.forget()
+	r.full = r.bytes >= p.c.cfg.RangeBytes/int64(p.of)
+	full := r.full
 	p.mu.Unlock()
 	if full {
 		p.cut()
@@ -194,13 +198,15 @@ func statPartition(s *span.Stat, n uint64) uint64 {
 	return partitionOf(t, n)
 }
 
-func (p *partition) half(h *span.Half) {
-	p.open.bytes += int64(h.Size())
-	switch p.seen.add(h, p.now) {
-	case seenSame:
+func (p *partition) half(received *span.Half) {
+	p.open.bytes += int64(received.Size())
+	seen := p.seen.add(received, p.now)
+	if seen == seenSame {
 		p.c.metrics.Duplicates.WithLabelValues("resent").Inc()
 		return
-	case seenOtherRoute:
+	}
+	h := p.open.memory.keep(received)
+	if seen == seenOtherRoute {
 		// Stored, so that the reader merges the attributes of both, but not counted or paired again.
 		p.c.metrics.Duplicates.WithLabelValues("route").Inc()
 		first := p.unsure(h)
@@ -315,7 +321,8 @@ func (p *partition) cut() bool {
 	p.pairer.Flush()
 	r := p.open
 	r.to, r.cut = p.next, p.now
-	p.closing, p.open = r, newOpenRange(p.id, p.next, p.c.cfg.MaxRollupRows)
+	p.closing, p.open = r, newOpenRange(p.id, p.next, p.c.cfg.MaxRollupRows, p.spare)
+	p.spare = nil
 	p.mu.Unlock()
 	select {
 	case p.writing <- r:
@@ -343,6 +350,9 @@ func (p *partition) settle() bool {
 func (p *partition) drop(r *openRange) {
 	p.mu.Lock()
 	p.closing = nil
+	if r.full && !r.shared.Load() {
+		p.spare = r
+	}
 	p.mu.Unlock()
 	p.done.Store(r.to)
 	p.c.truncate()

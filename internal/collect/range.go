@@ -1,7 +1,7 @@
 package collect
 
 import (
-	"slices"
+	"sync/atomic"
 
 	"github.com/twinspan/twinspan/internal/rollup"
 	"github.com/twinspan/twinspan/internal/span"
@@ -26,17 +26,31 @@ type openRange struct {
 	last   map[id.Trace]int32
 	before []int32
 
+	memory *memory
+	// shared says that a reader was given some of the calls, which it may keep for as long as it likes.
+	shared atomic.Bool
+	// full says that the range was cut because of its size.
+	full bool
+
 	count    *rollup.Counter
 	progress map[string]int64
 	requests []RequestHash
 	late     []lateRow
 }
 
-func newOpenRange(partition uint16, from int64, maxRows int) *openRange {
-	return &openRange{
-		partition: partition, from: from, last: make(map[id.Trace]int32), count: rollup.NewCounter(maxRows),
-		progress: make(map[string]int64),
+// newOpenRange begins a range in the memory of one that nobody needs any more, or nil.
+func newOpenRange(partition uint16, from int64, maxRows int, spare *openRange) *openRange {
+	r := &openRange{
+		partition: partition, from: from, count: rollup.NewCounter(maxRows), progress: make(map[string]int64),
 	}
+	if spare == nil {
+		r.last, r.memory = make(map[id.Trace]int32), newMemory()
+		return r
+	}
+	r.calls, r.before, r.last, r.memory = spare.calls[:0], spare.before[:0], spare.last, spare.memory
+	clear(r.last)
+	r.memory.reset()
+	return r
 }
 
 // note takes what belongs to the record as a whole; only one partition keeps it.
@@ -65,6 +79,7 @@ func (r *openRange) add(c span.Call) {
 // trace calls yield with the range's calls of a trace.
 func (r *openRange) trace(t id.Trace, yield func(*span.Call) bool) bool {
 	for n := r.last[t]; n != 0; n = r.before[n-1] {
+		r.shared.Store(true)
 		if !yield(&r.calls[n-1]) {
 			return false
 		}
@@ -74,10 +89,10 @@ func (r *openRange) trace(t id.Trace, yield func(*span.Call) bool) bool {
 
 func (r *openRange) id() store.RangeID { return store.RangeID{Partition: r.partition, From: r.from} }
 
-// finish gives the range as the store takes it. Readers go on reading r meanwhile, so the calls are copied.
+// finish gives the range as the store takes it. Readers go on reading r meanwhile.
 func (r *openRange) finish() *store.Range {
 	out := &store.Range{
-		ID: r.id(), To: r.to, Received: r.received, Calls: slices.Clone(r.calls),
+		ID: r.id(), To: r.to, Received: r.received, Calls: r.calls,
 		Rollups: make([]span.Rollup, 0, r.count.Len()),
 	}
 	r.count.Each(func(row *span.Rollup) bool {

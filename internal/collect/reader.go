@@ -65,7 +65,10 @@ func (c *Collector) Trace(ctx context.Context, t id.Trace, limit int) (calls []s
 	for _, r := range p.ranges() {
 		r.trace(t, take)
 	}
-	p.pairer.WaitingOf(t, func(call span.Call) { take(&call) })
+	p.pairer.WaitingOf(t, func(call span.Call) {
+		p.open.shared.Store(true)
+		take(&call)
+	})
 	return calls, truncated, nil
 }
 
@@ -112,12 +115,14 @@ func (p *partition) search(q *store.Query, found matches) matches {
 		for i := range r.calls {
 			if q.Match(&r.calls[i]) {
 				found = append(found, &r.calls[i])
+				r.shared.Store(true)
 			}
 		}
 	}
 	p.pairer.Waiting(func(call span.Call) bool {
 		if q.Match(&call) {
 			found = append(found, &call)
+			p.open.shared.Store(true)
 		}
 		return true
 	})

@@ -10,7 +10,7 @@ import (
 // routes. It keeps two generations of hashes, of which the older one is dropped as a whole, and is bounded.
 type seenTable struct {
 	window, began int64
-	origin, oldO  map[uint64]struct{}
+	origin, oldO  hashSet
 	ident, oldI   map[uint64]span.Route
 }
 
@@ -27,24 +27,20 @@ const (
 
 func newSeenTable(window int64) *seenTable {
 	return &seenTable{
-		window: window, origin: make(map[uint64]struct{}), oldO: make(map[uint64]struct{}),
-		ident: make(map[uint64]span.Route), oldI: make(map[uint64]span.Route),
+		window: window, ident: make(map[uint64]span.Route), oldI: make(map[uint64]span.Route),
 	}
 }
 
 func (s *seenTable) add(h *span.Half, now int64) seenResult {
-	if now-s.began > s.window || len(s.origin) >= maxSeen {
-		s.oldO, s.oldI, s.began = s.origin, s.ident, now
-		s.origin, s.ident = make(map[uint64]struct{}, len(s.oldO)), make(map[uint64]span.Route, len(s.oldI))
+	if now-s.began > s.window || s.origin.n >= maxSeen {
+		s.oldO, s.oldI, s.origin, s.began = s.origin, s.ident, s.oldO, now
+		s.origin.reset()
+		s.ident = make(map[uint64]span.Route, len(s.oldI))
 	}
 	o := mix(mix(binary.LittleEndian.Uint64(h.Trace[:]), binary.LittleEndian.Uint64(h.Trace[8:]))^h.Origin, uint64(h.Span))
-	if _, ok := s.origin[o]; ok {
+	if s.oldO.has(o) || !s.origin.add(o) {
 		return seenSame
 	}
-	if _, ok := s.oldO[o]; ok {
-		return seenSame
-	}
-	s.origin[o] = struct{}{}
 	if h.Dotted == "" {
 		return seenNew // only what Java SOFATracer or our SDK wrote comes on two routes
 	}

@@ -34,8 +34,9 @@ type Config struct {
 	DataDir string `yaml:"data_dir"`
 	// Partitions is how many partitions the log is consumed in; 0 is one for each processor. It is fixed with the first
 	// start on a data directory.
-	Partitions int `yaml:"partitions"`
-	Log        Log `yaml:"log"`
+	Partitions int    `yaml:"partitions"`
+	Memory     Memory `yaml:"memory"`
+	Log        Log    `yaml:"log"`
 	// TLS is shared by all listeners that do not say otherwise.
 	TLS     certificate.Server `yaml:"tls"`
 	Auth    access.Config      `yaml:"auth"`
@@ -55,6 +56,27 @@ type Config struct {
 	Zipkin zipkinapi.Config `yaml:"zipkin"`
 	Tempo  tempo.Config     `yaml:"tempo"`
 	Agent  agent.Config     `yaml:"agent"`
+}
+
+// Memory says how much of it garbage may take.
+type Memory struct {
+	// LimitBytes is the memory above which the garbage collector works harder; 0 is nine tenths of the container's limit,
+	// where there is one.
+	LimitBytes int64 `yaml:"limit_bytes"`
+	// GCPercent is how much garbage may pile up, in percent of what is in use.
+	GCPercent int `yaml:"gc_percent"`
+}
+
+// Validate reports every setting that cannot be used.
+func (m *Memory) Validate() error {
+	var errs []error
+	if m.LimitBytes != 0 && m.LimitBytes < 64<<20 {
+		errs = append(errs, fmt.Errorf("limit_bytes is %d, want 0 (the container's limit) or at least %d", m.LimitBytes, 64<<20))
+	}
+	if m.GCPercent < 10 || m.GCPercent > 1000 {
+		errs = append(errs, fmt.Errorf("gc_percent is %d, want 10 to 1000", m.GCPercent))
+	}
+	return errors.Join(errs...)
 }
 
 // Log says how the process writes its own log, on standard error.
@@ -135,6 +157,7 @@ const ExpireEvery = time.Minute
 func Default() Config {
 	return Config{
 		DataDir: "data",
+		Memory:  Memory{GCPercent: 50},
 		Log:     Log{Format: "text"},
 		HTTP:    HTTP{Address: "127.0.0.1:8680"},
 		Receivers: Receivers{
@@ -183,6 +206,7 @@ func (c *Config) Validate() error {
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		errs = append(errs, fmt.Errorf("log.format is %q, want text or json", c.Log.Format))
 	}
+	at("memory", c.Memory.Validate())
 	at("tls", c.TLS.Validate())
 	checked := make(map[string]bool)
 	for _, l := range c.Listeners() {

@@ -22,9 +22,10 @@ const Encodings = "gzip, zstd, identity"
 // Bodies reads the bodies of HTTP requests whole, unpacks them, and bounds them by size both packed and unpacked. It is
 // safe for concurrent use.
 type Bodies struct {
-	limit int64
-	gzips sync.Pool
-	zstd  *zstd.Decoder
+	limit  int64
+	gzips  sync.Pool
+	zstd   *zstd.Decoder
+	memory memoryPool
 }
 
 // NewBodies bounds bodies to limit bytes.
@@ -45,21 +46,45 @@ func NewBodies(limit int64) *Bodies {
 // Read gives the body of r, unpacked; the caller owns it. Errors are ErrTooLarge, ErrEncoding, ErrInvalid (all wrapped) or
 // the connection's.
 func (b *Bodies) Read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	m, err := b.Take(w, r)
+	if err != nil {
+		return nil, err
+	}
+	return m.Body, nil
+}
+
+// Take is Read into memory that is used again once it is freed.
+func (b *Bodies) Take(w http.ResponseWriter, r *http.Request) (*Memory, error) {
+	m := b.memory.get(0)
+	var err error
+	if m.Body, err = b.read(m.Body, w, r); err != nil {
+		return nil, err // m may be in use by what failed
+	}
+	return m, nil
+}
+
+// Memory gives memory whose Body is empty and has room for size bytes.
+func (b *Bodies) Memory(size int) *Memory { return b.memory.get(size) }
+
+// read gives the body in the memory of dst, if that is enough.
+func (b *Bodies) read(dst []byte, w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > b.limit {
 		return nil, fmt.Errorf("%w: the body has %d bytes, the limit is %d", ErrTooLarge, r.ContentLength, b.limit)
 	}
 	raw := http.MaxBytesReader(w, r.Body, b.limit)
 	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
 	case "", "identity":
-		return b.all(raw, r.ContentLength)
+		return b.all(dst, raw, r.ContentLength)
 	case "gzip", "x-gzip":
-		return b.gunzip(raw)
+		return b.gunzip(dst, raw)
 	case "zstd":
-		packed, err := b.all(raw, r.ContentLength)
-		if err != nil {
+		packed := b.memory.get(0)
+		var err error
+		if packed.Body, err = b.all(packed.Body, raw, r.ContentLength); err != nil {
 			return nil, err
 		}
-		return b.unzstd(packed)
+		defer packed.Free()
+		return b.unzstd(dst, packed.Body)
 	default:
 		return nil, fmt.Errorf("%w: the body is packed with %q, send one of %s", ErrEncoding, encoding, Encodings)
 	}
@@ -69,9 +94,11 @@ func (b *Bodies) Read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 const firstRead = 1 << 20
 
 // all reads r to its end; size is the expected size or below 0.
-func (b *Bodies) all(r io.Reader, size int64) ([]byte, error) {
+func (b *Bodies) all(body []byte, r io.Reader, size int64) ([]byte, error) {
 	// One byte more lets the last Read see the end without growing the buffer.
-	body := make([]byte, 0, max(512, min(size, firstRead)+1))
+	if need := int(max(512, min(size, firstRead)+1)); cap(body) < need {
+		body = make([]byte, 0, need)
+	}
 	for {
 		n, err := r.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
@@ -105,7 +132,7 @@ func isCorrupt(err error) bool {
 	return errors.Is(err, io.ErrUnexpectedEOF) || strings.HasPrefix(err.Error(), "flate:")
 }
 
-func (b *Bodies) gunzip(r io.Reader) ([]byte, error) {
+func (b *Bodies) gunzip(dst []byte, r io.Reader) ([]byte, error) {
 	z, ok := b.gzips.Get().(*gzip.Reader)
 	if !ok {
 		z = new(gzip.Reader)
@@ -120,11 +147,11 @@ func (b *Bodies) gunzip(r io.Reader) ([]byte, error) {
 		}
 		return nil, b.failed(err)
 	}
-	return b.all(z, -1)
+	return b.all(dst, z, -1)
 }
 
-func (b *Bodies) unzstd(packed []byte) ([]byte, error) {
-	body, err := b.zstd.DecodeAll(packed, nil)
+func (b *Bodies) unzstd(dst, packed []byte) ([]byte, error) {
+	body, err := b.zstd.DecodeAll(packed, dst)
 	switch {
 	case errors.Is(err, zstd.ErrWindowSizeExceeded):
 		return nil, fmt.Errorf("%w: the body needs a zstd window above the limit, pack it at a lower level", ErrTooLarge)

@@ -28,11 +28,14 @@ type Request struct {
 	// Hash identifies the request's content, to recognise a request that is sent again; 0 for protocols that have other
 	// means.
 	Hash uint64
+	// Memory is what the batch lies in, where that is to be used again. It is the Writer's to free, whether the batch is
+	// taken or not.
+	Memory *Memory
 	// Progress is set for an agent's request.
 	Progress []wire.Progress
 }
 
 // Hand takes a durable record: its position in the log, the time of receipt in ns of the Unix epoch, and what was in it.
-// It is called in the order of the log and must not wait; taken has to be called once the record's memory is somebody
-// else's to bound.
+// It is called in the order of the log and must not wait; taken has to be called once nothing refers to the record any
+// more: what it lies in is then used for others.
 type Hand func(offset, received int64, rec *wire.Record, taken func())

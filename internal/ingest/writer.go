@@ -31,7 +31,7 @@ type Config struct {
 
 // DefaultConfig gives the limits for one machine.
 func DefaultConfig() Config {
-	return Config{MaxRequestBytes: 32 << 20, MaxInFlightBytes: 64 << 20, MaxWait: 5 * time.Second, ResendWindow: 10 * time.Minute,
+	return Config{MaxRequestBytes: 32 << 20, MaxInFlightBytes: 32 << 20, MaxWait: 5 * time.Second, ResendWindow: 10 * time.Minute,
 		Rate: DefaultRate()}
 }
 
@@ -99,9 +99,11 @@ func (w *Writer) Halves() int64 { return w.halves.Load() }
 func (w *Writer) Write(ctx context.Context, req Request) error {
 	if req.Hash != 0 && w.recent.Seen(req.Hash) {
 		w.metrics.Resent.Add(float64(len(req.Batch.Halves)))
+		req.Memory.Free()
 		return nil
 	}
 	if len(req.Batch.Halves) == 0 && len(req.Batch.Stats) == 0 && len(req.Progress) == 0 {
+		req.Memory.Free()
 		return nil
 	}
 	if err := w.rate.Take(w.now(), len(req.Batch.Halves), req.Bytes); err != nil {
@@ -111,7 +113,10 @@ func (w *Writer) Write(ctx context.Context, req Request) error {
 	if err := w.admit(ctx, size); err != nil {
 		return w.refuse(&req, err)
 	}
-	again, err := w.append(ctx, &req, func() { w.room.free.Release(size) })
+	again, err := w.append(ctx, &req, func() {
+		w.room.free.Release(size)
+		req.Memory.Free()
+	})
 	if err != nil {
 		w.room.free.Release(size)
 		return w.refuse(&req, err)
@@ -196,6 +201,7 @@ func (w *Writer) refuse(req *Request, err error) error {
 	default:
 		err = fmt.Errorf("%w: %w", ErrLater, err)
 	}
+	req.Memory.Free()
 	w.metrics.Refused.WithLabelValues(reason).Add(float64(len(req.Batch.Halves)))
 	return err
 }

@@ -19,7 +19,8 @@ const MaxName = 1024
 type Describer struct {
 	// MarkAttr says that the source sends baggage as attributes: "mark" or "baggage.mark" of "T" is load-test traffic.
 	MarkAttr bool
-	chunk    []byte
+	// Room is where the next strings go; what is in it stays. Where it is full, or nil, the Describer takes chunks of its own.
+	Room []byte
 }
 
 // chunkSize is a compromise: a chunk lives as long as the last half that has a string in it.
@@ -337,14 +338,14 @@ func (d *Describer) text(v Value) string {
 
 // room gives an empty slice of the chunk for a string of up to n bytes, which keep makes permanent.
 func (d *Describer) room(n int) []byte {
-	if cap(d.chunk)-len(d.chunk) < n {
-		d.chunk = make([]byte, 0, max(chunkSize, n))
+	if cap(d.Room)-len(d.Room) < n {
+		d.Room = make([]byte, 0, max(chunkSize, n))
 	}
-	return d.chunk[len(d.chunk):]
+	return d.Room[len(d.Room):]
 }
 
 func (d *Describer) keep(b []byte) string {
-	d.chunk = d.chunk[:len(d.chunk)+len(b)]
+	d.Room = d.Room[:len(d.Room)+len(b)]
 	return unsafe.String(unsafe.SliceData(b), len(b))
 }
 

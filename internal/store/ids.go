@@ -106,18 +106,22 @@ func numberTraces(rows []*row, yield func(t id.Trace, number int)) {
 	}
 }
 
-// sortByTrace gives the rows in the order of traces and, within a trace, as they stand.
-func sortByTrace(rows []row) []*row {
-	type key struct {
-		high, low uint64
-		at        int
-	}
-	keys := make([]key, len(rows))
+// traceOrder is a row's trace as two numbers, and its place.
+type traceOrder struct {
+	high, low uint64
+	at        int
+}
+
+// sortByTrace gives the rows in the order of traces and, within a trace, as they stand. The slice is valid until the next
+// call.
+func (s *scratch) sortByTrace(rows []row) []*row {
+	s.keys = slices.Grow(s.keys[:0], len(rows))[:len(rows)]
+	keys := s.keys
 	for i := range rows {
 		t := &rows[i].call.Lead().Trace
-		keys[i] = key{binary.BigEndian.Uint64(t[:8]), binary.BigEndian.Uint64(t[8:]), i}
+		keys[i] = traceOrder{binary.BigEndian.Uint64(t[:8]), binary.BigEndian.Uint64(t[8:]), i}
 	}
-	slices.SortFunc(keys, func(a, b key) int {
+	slices.SortFunc(keys, func(a, b traceOrder) int {
 		switch {
 		case a.high != b.high:
 			return cmp.Compare(a.high, b.high)
@@ -126,11 +130,11 @@ func sortByTrace(rows []row) []*row {
 		}
 		return a.at - b.at
 	})
-	out := make([]*row, len(keys))
+	s.byTrace = slices.Grow(s.byTrace[:0], len(rows))[:len(rows)]
 	for i := range keys {
-		out[i] = &rows[keys[i].at]
+		s.byTrace[i] = &rows[keys[i].at]
 	}
-	return out
+	return s.byTrace
 }
 
 func (w *idsWriter) reset() {

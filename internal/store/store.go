@@ -51,7 +51,8 @@ type Range struct {
 	To int64
 	// Received is when the range's first record was received, in nanoseconds of the Unix epoch. It chooses the day.
 	Received int64
-	// Calls in any order. The store neither keeps nor changes them; WriteRange may reorder the slice.
+	// Calls in any order. The store neither keeps nor changes them: once WriteRange has returned, they and all that they
+	// refer to may be used for something else.
 	Calls []span.Call
 	// Rollups are deltas: all rows of a key, over all ranges, add up.
 	Rollups []span.Rollup

@@ -30,10 +30,15 @@ type rangeWriter struct {
 type scratch struct {
 	blocks *blockWriter
 	ids    *idsWriter
+	// rows are those of the range, keys and byTrace bring them into order.
+	rows    []row
+	keys    []traceOrder
+	byTrace []*row
 }
 
 // forget lets go of the range's texts, which alias the requests that brought them.
 func (s *scratch) forget() {
+	clear(s.rows)
 	s.blocks.w.Forget()
 	clear(s.blocks.texts[:cap(s.blocks.texts)])
 	for _, p := range s.blocks.payloads {
@@ -48,7 +53,7 @@ func (s *Store) takeScratch() *scratch {
 	if v, ok := s.scratch.Get().(*scratch); ok {
 		return v
 	}
-	return &scratch{newBlockWriter(s.codec), newIDsWriter(s.codec)}
+	return &scratch{blocks: newBlockWriter(s.codec), ids: newIDsWriter(s.codec)}
 }
 
 // WriteRange stores a range. When it returns nil, the range is durable and visible as a whole; otherwise nothing of it is
@@ -138,7 +143,8 @@ func (w *rangeWriter) encode() {
 
 // sort brings the calls into the order of blocks: callee, operation, time.
 func (w *rangeWriter) sort() {
-	w.rows = make([]row, len(w.r.Calls))
+	w.scratch.rows = slices.Grow(w.scratch.rows[:0], len(w.r.Calls))[:len(w.r.Calls)]
+	w.rows = w.scratch.rows
 	callees, operations := make(map[string]int32), make(map[string]int32)
 	for i := range w.r.Calls {
 		c := &w.r.Calls[i]
@@ -195,7 +201,7 @@ func (w *rangeWriter) cut() {
 
 // number writes the ids and the trace index.
 func (w *rangeWriter) number() {
-	byTrace := sortByTrace(w.rows)
+	byTrace := w.scratch.sortByTrace(w.rows)
 	var last *Row
 	var lastTrace id.Trace
 	first := 0

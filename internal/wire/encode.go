@@ -95,7 +95,7 @@ func (e *Encoder) resourceOf(r span.Payload) uint64 {
 	n, ok := e.resource[string(r)]
 	if !ok {
 		n = uint32(len(e.resources))
-		e.resource[string(r)] = n
+		e.resource[unsafe.String(unsafe.SliceData(r), len(r))] = n // until reset, before r changes
 		e.resources = append(e.resources, r)
 	}
 	return uint64(n)

@@ -15,7 +15,15 @@ import (
 var settingRow = regexp.MustCompile("(?m)^\\| `([a-z_.]+)` \\| `([^`]*)` \\|")
 
 // ours tells Twinspan's configuration from other programs' by its groups.
-var ours = regexp.MustCompile(`(?m)^(data_dir|partitions|log|tls|auth|tenancy|tenants|http|receivers|ingest|wal|collect|store|query|api|jaeger|zipkin|tempo|agent):`)
+var ours = regexp.MustCompile(`(?m)^(` + strings.Join(groups(), "|") + `):`)
+
+// groups are the names at the top of a configuration.
+func groups() (names []string) {
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[config.Config]()) {
+		names = append(names, f.Tag.Get("yaml"))
+	}
+	return names
+}
 
 var named = regexp.MustCompile(`TWINSPAN_[A-Z_]*[A-Z]`)
 

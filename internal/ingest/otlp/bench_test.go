@@ -11,6 +11,8 @@ import (
 	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/twinspan/twinspan/internal/ingest"
 )
 
 // BenchmarkDecode decodes a request of about 500 spans of 33 services with 12 attributes each, or the one in the file
@@ -28,7 +30,7 @@ func BenchmarkDecode(b *testing.B) {
 	spans := 0
 	allocs := testing.AllocsPerRun(1, func() {
 		copy(buf, body)
-		d, err := decode(buf, wide())
+		d, err := decode(&ingest.Memory{Body: buf}, wide())
 		if err != nil || d.refused() > 0 {
 			b.Fatal(err, d.first)
 		}
@@ -37,7 +39,7 @@ func BenchmarkDecode(b *testing.B) {
 	b.SetBytes(int64(len(body)))
 	for b.Loop() {
 		copy(buf, body)
-		if _, err := decode(buf, wide()); err != nil {
+		if _, err := decode(&ingest.Memory{Body: buf}, wide()); err != nil {
 			b.Fatal(err)
 		}
 	}

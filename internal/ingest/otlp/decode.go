@@ -22,6 +22,7 @@ type decoder struct {
 
 	describer span.Describer
 	arena     []byte
+	extra     span.Payload
 	runs      []run
 
 	// process holds what all spans of a resource have in common, scope what those of a scope have.
@@ -43,18 +44,28 @@ const (
 
 const wireVarint, wireFixed64, wireBytes, wireFixed32 = 0, 1, 2, 5
 
-// decode reads body, which must not be used by others from then on. It fails with ingest.ErrInvalid or
-// ingest.ErrTooLarge (wrapped) when the request as a whole cannot be taken.
-func decode(body []byte, limits *Config) (*decoder, error) {
-	spans, err := count(body)
+// describerRoom is how much of a request's room for texts is the describer's.
+const describerRoom = 64 << 10
+
+// decode reads m.Body, which must not be used by others from then on, into the rest of m. It fails with ingest.ErrInvalid
+// or ingest.ErrTooLarge (wrapped) when the request as a whole cannot be taken.
+func decode(m *ingest.Memory, limits *Config) (*decoder, error) {
+	spans, err := count(m.Body)
 	if err != nil {
 		return nil, err
 	}
 	if spans > limits.MaxSpans {
 		return nil, fmt.Errorf("%w: it has %d spans, the limit is %d", ingest.ErrTooLarge, spans, limits.MaxSpans)
 	}
-	d := &decoder{limits: limits, halves: make([]span.Half, 0, spans), describer: span.Describer{MarkAttr: true}}
-	err = each(body, 1, d.resourceSpans)
+	if cap(m.Halves) < spans {
+		m.Halves = make([]span.Half, 0, spans)
+	}
+	room := min(cap(m.Text), describerRoom)
+	d := &decoder{
+		limits: limits, halves: m.Halves[:0], arena: m.Text[room:room],
+		describer: span.Describer{MarkAttr: true, Room: m.Text[:0:room]},
+	}
+	err = each(m.Body, 1, d.resourceSpans)
 	return d, err
 }
 
@@ -95,7 +106,8 @@ func (d *decoder) resourceSpans(m []byte) error {
 			return fmt.Errorf("%w: a resource has more than %d bytes", ingest.ErrTooLarge, d.limits.MaxSpanBytes)
 		}
 		if resource == nil {
-			resource = make(span.Payload, 0, len(r)+64)
+			// The attributes are fields of the resource already; only the number differs, and not in length.
+			resource = d.room(len(r))
 		}
 		return each(r, 1, func(attr []byte) error {
 			resource = span.AppendBytesField(resource, 9, attr)
@@ -155,7 +167,7 @@ func first(a, b string) string {
 
 func (d *decoder) scopeSpans(m []byte) error {
 	d.scope = d.process
-	var extra span.Payload
+	extra := d.extra[:0]
 	err := each(m, 1, func(scope []byte) error {
 		if len(scope) > d.limits.MaxSpanBytes {
 			return fmt.Errorf("%w: an instrumentation scope has more than %d bytes", ingest.ErrTooLarge, d.limits.MaxSpanBytes)
@@ -169,9 +181,9 @@ func (d *decoder) scopeSpans(m []byte) error {
 			switch {
 			case f.Wire != wireBytes:
 			case f.Number == 1:
-				d.scope.Component = string(f.Data)
+				d.scope.Component = text(f.Data)
 			case f.Number == 2 && len(f.Data) > 0:
-				extra = extra.AppendAttr("otel.scope.version", span.String(string(f.Data)))
+				extra = extra.AppendAttr("otel.scope.version", span.String(text(f.Data)))
 			case f.Number == 3:
 				span.Payload(span.AppendBytesField(nil, 9, f.Data)).Attrs(func(key string, v span.Value) bool {
 					extra = extra.AppendAttr("otel.scope."+key, v)
@@ -186,8 +198,9 @@ func (d *decoder) scopeSpans(m []byte) error {
 	}
 	// What the spans of a scope share goes with what those of a process share, so that it is kept once.
 	if len(extra) > 0 {
-		d.scope.Resource = append(d.scope.Resource[:len(d.scope.Resource):len(d.scope.Resource)], extra...)
+		d.scope.Resource = append(append(d.room(len(d.process.Resource)+len(extra)), d.process.Resource...), extra...)
 	}
+	d.extra = extra
 	return each(m, 2, func(m []byte) error {
 		d.span(m)
 		return nil

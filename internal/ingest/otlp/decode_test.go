@@ -76,7 +76,7 @@ func TestDecodeHalf(t *testing.T) {
 	req.ResourceSpans[0].ScopeSpans[0].Scope = &commonpb.InstrumentationScope{
 		Name: "net/http", Version: "1.2", Attributes: []*commonpb.KeyValue{attr("team", "core")}}
 
-	d, err := decode(marshal1(t, req), wide())
+	d, err := decode(&ingest.Memory{Body: marshal1(t, req)}, wide())
 	if err != nil || len(d.halves) != 1 || d.refused() != 0 {
 		t.Fatalf("%v, %d halves, %d refused: %s", err, len(d.halves), d.refused(), d.first)
 	}
@@ -118,7 +118,7 @@ func TestDecodeDefaults(t *testing.T) {
 	s.Kind, s.EndTimeUnixNano = 0, s.StartTimeUnixNano-1
 	req := request("", s)
 	req.ResourceSpans[0].Resource = nil
-	d, err := decode(marshal1(t, req), wide())
+	d, err := decode(&ingest.Memory{Body: marshal1(t, req)}, wide())
 	if err != nil || len(d.halves) != 1 {
 		t.Fatal(err, d.first)
 	}
@@ -147,7 +147,7 @@ func TestDecodeRejects(t *testing.T) {
 	for _, tt := range tests {
 		bad := sample()
 		tt.change(bad)
-		d, err := decode(marshal1(t, request("pay", sample(), bad, sample())), wide())
+		d, err := decode(&ingest.Memory{Body: marshal1(t, request("pay", sample(), bad, sample()))}, wide())
 		if err != nil || len(d.halves) != 2 || d.rejected[tt.reason] != 1 || d.refused() != 1 || !strings.Contains(d.first, tt.text) {
 			t.Errorf("%s: %v, %d halves, %v, %q", tt.name, err, len(d.halves), d.rejected, d.first)
 		}
@@ -167,7 +167,7 @@ func TestDecodeMalformed(t *testing.T) {
 	}
 	badAttr := span.AppendBytesField(bytes.Clone(good), 9, []byte{0x0a, 5, 'x'})
 	for name, bad := range map[string][]byte{"cut": good[:len(good)-1], "wire type 7": append(bytes.Clone(good), 0x0f), "attribute": badAttr} {
-		d, err := decode(wrap(good, bad), wide())
+		d, err := decode(&ingest.Memory{Body: wrap(good, bad)}, wide())
 		if err != nil || len(d.halves) != 1 || d.rejected[reasonMalformed] != 1 {
 			t.Errorf("span, %s: %v, %+v", name, err, d)
 		}
@@ -181,11 +181,11 @@ func TestDecodeMalformed(t *testing.T) {
 			span.AppendBytesField(nil, 1, []byte{0x0a, 9}))),
 		"scope": span.AppendBytesField(nil, 1, span.AppendBytesField(nil, 2, span.AppendBytesField(nil, 1, []byte{0x0a, 9}))),
 	} {
-		if _, err := decode(bytes.Clone(bad), wide()); !errors.Is(err, ingest.ErrInvalid) {
+		if _, err := decode(&ingest.Memory{Body: bytes.Clone(bad)}, wide()); !errors.Is(err, ingest.ErrInvalid) {
 			t.Errorf("request, %s: %v", name, err)
 		}
 	}
-	if d, err := decode(nil, wide()); err != nil || len(d.halves) != 0 {
+	if d, err := decode(&ingest.Memory{Body: nil}, wide()); err != nil || len(d.halves) != 0 {
 		t.Errorf("empty request: %v", err)
 	}
 }
@@ -195,21 +195,21 @@ func TestDecodeLimits(t *testing.T) {
 	if err := limits.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := decode(marshal1(t, request("pay", sample(), sample(), sample())), &limits); !errors.Is(err, ingest.ErrTooLarge) {
+	if _, err := decode(&ingest.Memory{Body: marshal1(t, request("pay", sample(), sample(), sample()))}, &limits); !errors.Is(err, ingest.ErrTooLarge) {
 		t.Errorf("too many spans: %v", err)
 	}
 	big := sample()
 	big.Attributes = []*commonpb.KeyValue{attr("k", strings.Repeat("v", 1024))}
-	d, err := decode(marshal1(t, request("pay", sample(), big)), &limits)
+	d, err := decode(&ingest.Memory{Body: marshal1(t, request("pay", sample(), big))}, &limits)
 	if err != nil || len(d.halves) != 1 || d.rejected[reasonTooLarge] != 1 || !strings.Contains(d.first, "bytes, the limit is 1024") {
 		t.Errorf("a large span: %v, %+v", err, d)
 	}
-	if _, err := decode(marshal1(t, request(strings.Repeat("v", 1024), sample())), &limits); !errors.Is(err, ingest.ErrTooLarge) {
+	if _, err := decode(&ingest.Memory{Body: marshal1(t, request(strings.Repeat("v", 1024), sample()))}, &limits); !errors.Is(err, ingest.ErrTooLarge) {
 		t.Errorf("a large resource: %v", err)
 	}
 	scope := request("pay", sample())
 	scope.ResourceSpans[0].ScopeSpans[0].Scope = &commonpb.InstrumentationScope{Name: strings.Repeat("v", 1024)}
-	if _, err := decode(marshal1(t, scope), &limits); !errors.Is(err, ingest.ErrTooLarge) {
+	if _, err := decode(&ingest.Memory{Body: marshal1(t, scope)}, &limits); !errors.Is(err, ingest.ErrTooLarge) {
 		t.Errorf("a large scope: %v", err)
 	}
 	for _, c := range []Config{{}, {MaxSpans: 1, MaxSpanBytes: 1, RetryAfter: 1}, {MaxSpans: 1, MaxSpanBytes: 1 << 21, RetryAfter: 1}} {
@@ -221,7 +221,7 @@ func TestDecodeLimits(t *testing.T) {
 
 func TestOriginTellsContentAndService(t *testing.T) {
 	origin := func(service string, s *tracepb.Span) uint64 {
-		d, err := decode(marshal1(t, request(service, s)), wide())
+		d, err := decode(&ingest.Memory{Body: marshal1(t, request(service, s))}, wide())
 		if err != nil || len(d.halves) != 1 {
 			t.Fatal(err)
 		}
@@ -263,7 +263,7 @@ func compare(t *testing.T, body []byte) {
 	t.Helper()
 	var data tracepb.TracesData
 	official := proto.Unmarshal(body, &data)
-	d, err := decode(bytes.Clone(body), wide())
+	d, err := decode(&ingest.Memory{Body: bytes.Clone(body)}, wide())
 	if err == nil {
 		for i := range d.halves {
 			if !d.halves[i].Payload.Valid() || !d.halves[i].Resource.Valid() {

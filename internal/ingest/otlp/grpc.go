@@ -25,8 +25,11 @@ type traceService interface {
 	exportGRPC(ctx context.Context, req *message) (*message, error)
 }
 
-// message is a request or an answer in its encoded form.
-type message struct{ data []byte }
+// message is an answer in its encoded form, or a request.
+type message struct {
+	data   []byte
+	memory *ingest.Memory
+}
 
 // RegisterGRPC registers the TraceService with g, which must have been made with GRPCOptions.
 func (s *Server) RegisterGRPC(g *grpc.Server) {
@@ -42,7 +45,7 @@ func (s *Server) RegisterGRPC(g *grpc.Server) {
 // as always), and the limit of the size.
 func (s *Server) GRPCOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
-		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2(proto.Name)}),
+		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2(proto.Name), s.bodies}),
 		grpc.MaxRecvMsgSize(int(s.limit)),
 	}
 }
@@ -66,11 +69,11 @@ func exportHandler(srv any, ctx context.Context, dec func(any) error, intercept 
 }
 
 func (s *Server) exportGRPC(ctx context.Context, req *message) (*message, error) {
-	p, err := s.export(ctx, protocolGRPC, req.data, hash(req.data))
+	p, err := s.export(ctx, protocolGRPC, req.memory, hash(req.memory.Body))
 	if err != nil {
 		return nil, s.status(err)
 	}
-	return &message{p.encode(typeProtobuf)}, nil
+	return &message{data: p.encode(typeProtobuf)}, nil
 }
 
 // status says in OTLP's words what err asks the sender to do: what has a RetryInfo is sent again, the others not.
@@ -96,7 +99,10 @@ func (s *Server) status(err error) error {
 }
 
 // codec is the protobuf codec, but for messages.
-type codec struct{ encoding.CodecV2 }
+type codec struct {
+	encoding.CodecV2
+	bodies *ingest.Bodies
+}
 
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	if m, ok := v.(*message); ok {
@@ -110,9 +116,11 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	if !ok {
 		return c.CodecV2.Unmarshal(data, v)
 	}
-	if m.data != nil {
+	if m.memory != nil {
 		return fmt.Errorf("read an OTLP request: it was read before")
 	}
-	m.data = data.Materialize() // a copy: the halves keep it, gRPC uses its buffers again
+	m.memory = c.bodies.Memory(data.Len()) // a copy: the halves keep it, gRPC uses its buffers again
+	m.memory.Body = m.memory.Body[:data.Len()]
+	data.CopyTo(m.memory.Body)
 	return nil
 }

@@ -36,19 +36,19 @@ func (s *Server) serveTraces(w http.ResponseWriter, r *http.Request) {
 		s.answerError(w, typeProtobuf, s.failed(r.Context(), protocolHTTP, err))
 		return
 	}
-	body, err := s.bodies.Read(w, r)
+	m, err := s.bodies.Take(w, r)
 	if err != nil {
 		s.answerError(w, contentType, s.failed(r.Context(), protocolHTTP, err))
 		return
 	}
-	sum := hash(body)
+	sum := hash(m.Body)
 	if contentType == typeJSON {
-		if body, err = fromJSON(body); err != nil {
+		if m.Body, err = fromJSON(m.Body); err != nil {
 			s.answerError(w, contentType, s.failed(r.Context(), protocolHTTP, err))
 			return
 		}
 	}
-	p, err := s.export(r.Context(), protocolHTTP, body, sum)
+	p, err := s.export(r.Context(), protocolHTTP, m, sum)
 	if err != nil {
 		s.answerError(w, contentType, err)
 		return

@@ -265,7 +265,7 @@ func FuzzFromJSON(f *testing.F) {
 		if err := proto.Unmarshal(out, &data); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := decode(out, wide()); err != nil {
+		if _, err := decode(&ingest.Memory{Body: out}, wide()); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -52,15 +52,16 @@ type partial struct {
 	message  string
 }
 
-// export decodes and writes one request: hash is that of the request as received, body is in protobuf and owned by
-// export. protocol is a label of the metrics.
-func (s *Server) export(ctx context.Context, protocol string, body []byte, hash uint64) (partial, error) {
-	size := int64(len(body))
-	d, err := decode(body, &s.cfg)
+// export decodes and writes one request: hash is that of the request as received, m.Body is in protobuf; m is
+// owned by export. protocol is a label of the metrics.
+func (s *Server) export(ctx context.Context, protocol string, m *ingest.Memory, hash uint64) (partial, error) {
+	size := int64(len(m.Body))
+	d, err := decode(m, &s.cfg)
 	if err != nil {
+		m.Free()
 		return partial{}, s.failed(ctx, protocol, err)
 	}
-	err = s.write(ctx, ingest.Request{Batch: span.Batch{Halves: d.halves}, Bytes: size, Hash: hash})
+	err = s.write(ctx, ingest.Request{Batch: span.Batch{Halves: d.halves}, Bytes: size, Hash: hash, Memory: m})
 	if err != nil {
 		return partial{}, s.failed(ctx, protocol, err)
 	}

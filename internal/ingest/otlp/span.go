@@ -208,15 +208,21 @@ func (d *decoder) copied(m []byte, whole run, others []run) span.Payload {
 	for _, r := range others {
 		size += r.to - r.from
 	}
+	p := append(d.room(size), m[whole.from:whole.to]...)
+	for _, r := range others {
+		p = append(p, m[r.from:r.to]...)
+	}
+	return p
+}
+
+// room gives an empty slice of the arena with room for size bytes and no more.
+func (d *decoder) room(size int) span.Payload {
 	if cap(d.arena)-len(d.arena) < size {
 		d.arena = make([]byte, 0, max(arenaSize, size))
 	}
 	from := len(d.arena)
-	d.arena = append(d.arena, m[whole.from:whole.to]...)
-	for _, r := range others {
-		d.arena = append(d.arena, m[r.from:r.to]...)
-	}
-	return d.arena[from:len(d.arena):len(d.arena)]
+	d.arena = d.arena[:from+size]
+	return span.Payload(d.arena[from : from : from+size])
 }
 
 // usable says whether the span has what every half needs, and rejects it otherwise.

@@ -81,6 +81,9 @@ type Writer struct {
 	index             map[string]int64
 	numbers           [][]int64
 	dict              []string
+	// patterns are texts without their numbers, in arena.
+	patterns []string
+	arena    []byte
 }
 
 type entry struct{ id, size int }

@@ -119,8 +119,9 @@ func (w *Writer) appendPlain(dst []byte, v []string) []byte {
 // number of all texts a column of integers. It gives up where texts are not like that.
 func (w *Writer) appendPattern(dst []byte, v []string) ([]byte, bool) {
 	w.numbers = w.numbers[:0]
-	patterns := make([]string, len(v))
-	var arena []byte
+	w.patterns = slices.Grow(w.patterns[:0], len(v))[:len(v)]
+	patterns, arena := w.patterns, w.arena[:0]
+	defer func() { w.arena = arena }()
 	for i, s := range v {
 		if len(s) > 1024 {
 			return dst, false
