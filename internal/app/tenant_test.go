@@ -104,11 +104,16 @@ func (o owned) send(t *testing.T, p *running, h header) {
 
 func exportGRPC(t *testing.T, p *running, c credentials.TransportCredentials, h header, traces string) error {
 	t.Helper()
+	return exportGRPCTo(t, p.ready["otlp_grpc"].(string), c, h, traces)
+}
+
+func exportGRPCTo(t *testing.T, address string, c credentials.TransportCredentials, h header, traces string) error {
+	t.Helper()
 	data := new(tracepb.TracesData)
 	if err := protojson.Unmarshal([]byte(hexIDs(traces)), data); err != nil {
 		t.Fatal(err)
 	}
-	conn, err := grpc.NewClient("passthrough:///"+p.ready["otlp_grpc"].(string), grpc.WithTransportCredentials(c))
+	conn, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(c))
 	if err != nil {
 		t.Fatal(err)
 	}
