@@ -13,13 +13,17 @@ type spanContext struct {
 
 type spanKey struct{}
 
-// Value gives the span for the package's own key, and as another API's for that API's key.
+// Value gives the span for the package's own key, and as another API's for that API's key (see ContextFace).
 func (c *spanContext) Value(key any) any {
 	if key == (spanKey{}) {
 		return c.span
 	}
-	if f := contextFace.Load(); f != nil && key == f.Key {
-		return c.span.as(f)
+	if list := contextFaces.Load(); list != nil {
+		for i := range list.n {
+			if key == list.faces[i].Key {
+				return c.span.as(i, list.faces[i])
+			}
+		}
 	}
 	return c.Context.Value(key)
 }
@@ -31,35 +35,71 @@ type ContextFace struct {
 	Key any
 	// Wrap makes the other API's span of one of ours. What the result points to is kept with the span.
 	Wrap func(*Span) *any
-	// Unwrap says what a value under Key is: a span of ours, a span elsewhere, or neither.
+	// Unwrap says what a value under Key is: a span of ours, a span elsewhere, or neither. It is nil where the other API
+	// tells of its contexts, so that each of them is one of ours too.
 	Unwrap func(value any) (*Span, SpanContext)
 }
 
-// contextFace is process-wide because the other API's key is.
-var contextFace atomic.Pointer[ContextFace]
+// maxFaces is the number of other APIs: OpenTelemetry's and OpenTracing's.
+const maxFaces = 2
 
-// UseContextFace sets the one ContextFace of the process. Only the first call does something.
-func UseContextFace(f *ContextFace) { contextFace.CompareAndSwap(nil, f) }
+type faceList struct {
+	faces [maxFaces]*ContextFace
+	n     int
+	outer *ContextFace // the one with Unwrap
+}
 
-// as gives the span as another API's.
-func (s *Span) as(f *ContextFace) any {
-	if v := s.face.Load(); v != nil {
+// contextFaces is process-wide because the other APIs' keys are.
+var contextFaces atomic.Pointer[faceList]
+
+// UseContextFace adds a ContextFace for the process. There may be one with Unwrap and one without; another of a kind that
+// there is already is ignored.
+func UseContextFace(f *ContextFace) {
+	for {
+		before := contextFaces.Load()
+		var after faceList
+		if before != nil {
+			after = *before
+		}
+		for _, other := range after.faces[:after.n] {
+			if (other.Unwrap == nil) == (f.Unwrap == nil) {
+				return
+			}
+		}
+		after.faces[after.n] = f
+		after.n++
+		if f.Unwrap != nil {
+			after.outer = f
+		}
+		if contextFaces.CompareAndSwap(before, &after) {
+			return
+		}
+	}
+}
+
+// as gives the span as another API's, the one with number i.
+func (s *Span) as(i int, f *ContextFace) any {
+	if v := s.faces[i].Load(); v != nil {
 		return *v
 	}
-	s.face.CompareAndSwap(nil, f.Wrap(s))
-	return *s.face.Load()
+	s.faces[i].CompareAndSwap(nil, f.Wrap(s))
+	return *s.faces[i].Load()
 }
+
+// As gives the span as another API's.
+func (s *Span) As(f *ContextFace) any { return s.ctx.Value(f.Key) }
 
 // current gives the span that ctx carries: one of this process, or one of another.
 func current(ctx context.Context) (*Span, *SpanContext) {
 	if c, ok := ctx.(*spanContext); ok {
 		return c.span, nil
 	}
-	f := contextFace.Load()
-	if f == nil {
+	list := contextFaces.Load()
+	if list == nil || list.outer == nil {
 		s, _ := ctx.Value(spanKey{}).(*Span)
 		return s, nil
 	}
+	f := list.outer
 	v := ctx.Value(f.Key)
 	if v == nil {
 		return nil, nil

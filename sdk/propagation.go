@@ -125,22 +125,25 @@ func (s *Span) InjectWith(c Carrier, more ...Pair) {
 }
 
 // Inject writes the context of a span of another process into a carrier, as a proxy passes it on, or only its baggage if it
-// names no span. Of a span of this process it is Span.Inject.
-func (t *Tracer) Inject(r SpanContext, c Carrier) {
+// names no span. Of a span of this process it is Span.Inject. The formats are those given, or those of Config.Inject.
+func (t *Tracer) Inject(r SpanContext, c Carrier, formats ...Propagation) {
+	if t != nil && len(formats) == 0 {
+		formats = t.config.Inject
+	}
 	switch {
 	case t == nil:
 	case r.span != nil:
-		r.span.Inject(c)
+		r.span.Inject(c, formats...)
 	case r.valid():
 		s := &Span{tracer: t, kind: Client, traceID: r.traceID, trace: r.trace, spanID: r.spanID, id8: r.id8, state: r.state,
 			sampled: r.sampled, random: r.random, biz: r.biz, sys: r.sys}
 		if s.spanID == "" {
 			s.spanID = r.id8.String()
 		}
-		s.inject(c, nil, nil)
+		s.inject(c, nil, formats)
 	default:
 		o := outgoing{biz: r.biz, sys: r.sys}
-		for _, p := range t.config.Inject {
+		for _, p := range formats {
 			switch p {
 			case W3C:
 				injectW3CBaggage(c, o.biz)

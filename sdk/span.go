@@ -31,7 +31,7 @@ type Span struct {
 	unset     bool // the status is "unset" unless it is set: StartOptions.Unset
 	scope     *Scope
 	children  atomic.Uint32
-	face      atomic.Pointer[any] // the span as another API's: ContextFace
+	faces     [maxFaces]atomic.Pointer[any] // the span as other APIs': ContextFace
 
 	mu            sync.Mutex
 	ended         bool

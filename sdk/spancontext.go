@@ -41,11 +41,15 @@ func (s *Span) Context() SpanContext {
 		sampled: s.sampled, random: s.random, biz: biz, sys: sys}
 }
 
-// Extract reads a carrier, in the configured formats. The result may have baggage without naming a span.
-func (t *Tracer) Extract(c Carrier) SpanContext {
+// Extract reads a carrier, in the formats given, or without any in those of Config.Extract. The result may have baggage
+// without naming a span.
+func (t *Tracer) Extract(c Carrier, formats ...Propagation) SpanContext {
 	var r SpanContext
 	if t != nil {
-		r.extract(c, t.config.Extract)
+		if len(formats) == 0 {
+			formats = t.config.Extract
+		}
+		r.extract(c, formats)
 	}
 	return r
 }
