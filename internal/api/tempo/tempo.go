@@ -55,7 +55,8 @@ func New(config Config, q *query.Service, log *slog.Logger) *Handler {
 	h := &Handler{query: q, now: time.Now}
 	h.server = compat.NewServer(compat.Options{
 		Name: apiName, Metric: "twinspan_tempo_api_request_duration_seconds", Prefix: Prefix, Timeout: config.QueryTimeout, Log: log, Fail: fail,
-		Has: "api/echo, api/status/buildinfo, ready, api/traces/{id} and api/v2/traces/{id}",
+		Has: "api/echo, api/status/buildinfo, ready, api/traces/{id}, api/search, api/search/tags, api/search/tag/{tag}/values, these also " +
+			"below api/v2/, api/metrics/query_range and api/metrics/query",
 	})
 	for path, handle := range map[string]compat.HandleFunc{
 		"api/echo":             h.echo,
@@ -64,6 +65,15 @@ func New(config Config, q *query.Service, log *slog.Logger) *Handler {
 		"status/buildinfo":     h.buildInfo,
 		"api/traces/{id}":      h.traceV1,
 		"api/v2/traces/{id}":   h.traceV2,
+		"api/search":           h.search,
+
+		"api/search/tags":                h.tagsV1,
+		"api/v2/search/tags":             h.tagsV2,
+		"api/search/tag/{tag}/values":    h.valuesV1,
+		"api/v2/search/tag/{tag}/values": h.valuesV2,
+
+		"api/metrics/query_range": h.queryRange,
+		"api/metrics/query":       h.queryInstant,
 	} {
 		h.server.Get(path, handle)
 	}
