@@ -91,15 +91,18 @@ type answer interface {
 func (a *API) routes() []route {
 	timeRange := []param{paramFrom, paramTo}
 	with := func(params ...param) []param { return slices.Concat(params, timeRange) }
-	filters := []param{paramApp, paramCaller, paramCallee, paramAddress, paramOperation, paramType, paramError,
-		paramLoadTest, paramMinDuration, paramMaxDuration, paramTag, paramTraceID, paramResultCode}
+	filters := callFilters()
 	return []route{
 		{Prefix + "apps", timeRange, a.apps},
 		{Prefix + "apps/series", timeRange, a.appSeries},
 		{Prefix + "operations", with(paramApp), a.operations},
+		{Prefix + "traces", with(paramQuery, paramSpans, paramLimit, paramCursor), a.traces},
 		{Prefix + "traces/{id}", nil, a.trace},
-		{Prefix + "calls", slices.Concat(filters, with(paramLimit, paramCursor)), a.calls},
-		{Prefix + "calls/scatter", slices.Concat(filters, with(paramPoints)), a.scatter},
+		{Prefix + "calls", slices.Concat(filters, with(paramQuery, paramSpans, paramLimit, paramCursor)), a.calls},
+		{Prefix + "calls/scatter", slices.Concat(filters, with(paramQuery, paramPoints)), a.scatter},
+		{Prefix + "traceql", []param{paramQuery}, a.checkTraceQL},
+		{Prefix + "tags", with(paramScope), a.tags},
+		{Prefix + "tags/values", with(paramTagName), a.tagValues},
 		{Prefix + "topology", with(paramApp, paramOperation, paramLoadTest), a.topology},
 		{Prefix + "series", with(paramApp, paramOperation, paramCaller), a.series},
 		{Prefix + "status", nil, a.serverStatus},

@@ -77,6 +77,8 @@ func TestAnswers(t *testing.T) {
 		"apps": "/apps", "operations": "/operations?app=pay", "trace": "/traces/" + querytest.TraceText,
 		"calls": "/calls?limit=2", "topology": "/topology?from=-5m&to=now", "series": "/series?app=gw", "status": "/status",
 		"appseries": "/apps/series?from=-5m", "scatter": "/calls/scatter?callee=pay",
+		"found": "/traces?spans=1&query=" + url.QueryEscape(`{ .user = "42" } >> { } | by(kind) | count() > 0`), "tags": "/tags?scope=span",
+		"tagvalues": "/tags/values?tag=resource.service.name",
 	} {
 		w := get(a, "/api/v1"+path)
 		if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "application/json" {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/twinspan/twinspan/internal/query"
+	"github.com/twinspan/twinspan/internal/query/traceql"
 )
 
 // requestError is a refusal whose status and words are known.
@@ -47,7 +48,24 @@ type errorJSON struct {
 	Error struct {
 		Code    string `json:"code"`
 		Message string `json:"message"`
+		*place
 	} `json:"error"`
+}
+
+// place is where a TraceQL query is wrong, in characters from 1; the end is behind the last one.
+type place struct {
+	Line      int `json:"line"`
+	Column    int `json:"column"`
+	EndColumn int `json:"endColumn"`
+}
+
+// placeOf gives the place that an error names, nil for most.
+func placeOf(err error) *place {
+	var p *traceql.ParseError
+	if !errors.As(err, &p) {
+		return nil
+	}
+	return &place{p.Line, p.Column, p.EndColumn}
 }
 
 // fail answers with an error and gives its status.
@@ -57,8 +75,8 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) int {
 		a.log.Error("request failed", "path", r.URL.Path, "query", r.URL.RawQuery, "status", status, "error", err)
 	}
 	var body errorJSON
-	body.Error.Code, body.Error.Message = code, message
-	b, _ := json.Marshal(body) // two strings
+	body.Error.Code, body.Error.Message, body.Error.place = code, message, placeOf(err)
+	b, _ := json.Marshal(body) // strings and numbers
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)

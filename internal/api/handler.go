@@ -60,6 +60,16 @@ func (in *input) boundSearch() error {
 }
 
 func (a *API) calls(ctx context.Context, _ *http.Request, in *input) (answer, error) {
+	if in.traceQL != "" {
+		page, err := a.searchTraceQL(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		return pageAnswer{&query.Page{Calls: page.Calls(), Next: page.Next, Partial: page.Partial, Reason: page.Reason, SearchedFrom: page.SearchedFrom}}, nil
+	}
+	if in.spans != 0 {
+		return nil, badRequest("parameter \"spans\" belongs to \"query\": leave it out, or write the filters as TraceQL")
+	}
 	if err := in.boundSearch(); err != nil {
 		return nil, err
 	}
@@ -71,6 +81,9 @@ func (a *API) calls(ctx context.Context, _ *http.Request, in *input) (answer, er
 }
 
 func (a *API) scatter(ctx context.Context, _ *http.Request, in *input) (answer, error) {
+	if in.traceQL != "" {
+		return a.scatterTraceQL(ctx, in)
+	}
 	if err := in.boundSearch(); err != nil {
 		return nil, err
 	}

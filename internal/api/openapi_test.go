@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -106,6 +107,8 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		"/apps": "/apps", "/operations": "/operations", "/traces/{id}": "/traces/" + querytest.TraceText, "/calls": "/calls",
 		"/topology": "/topology", "/series": "/series", "/status": "/status",
 		"/apps/series": "/apps/series", "/calls/scatter": "/calls/scatter",
+		"/traces": "/traces?query=" + url.QueryEscape(`{ .user = "42" } >> { } | by(kind) | count() > 0`), "/traceql": "/traceql?query=%7B%7D",
+		"/tags": "/tags", "/tags/values": "/tags/values?tag=.user",
 	} {
 		var v any
 		if err := json.Unmarshal(get(a, "/api/v1"+real).Body.Bytes(), &v); err != nil {
@@ -121,6 +124,12 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, problem := range d.check(refused, failed, "error") {
+		t.Error(problem)
+	}
+	if err := json.Unmarshal(get(a, "/api/v1/traceql?query=%7B").Body.Bytes(), &failed); err != nil {
+		t.Fatal(err)
+	}
+	for _, problem := range d.check(refused, failed, "error with a place") {
 		t.Error(problem)
 	}
 	notes := d.flat(d.Components.Schemas["TraceCall"]).Properties["notes"].Items.Enum

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/internal/query"
+	"github.com/twinspan/twinspan/internal/query/traceql"
 	"github.com/twinspan/twinspan/internal/span"
 )
 
@@ -27,6 +28,14 @@ type input struct {
 	search query.SearchRequest
 	// points is the number asked for, 0 if none was.
 	points int
+	// traceQL is the parameter query, spans how many spans are wanted of each set, 0 if that is not said.
+	traceQL string
+	spans   int
+	// filtered names a filter of calls that was given, "" if none was.
+	filtered string
+	// scope and tag say which attributes are asked for.
+	scope traceql.Scope
+	tag   string
 	// from and to are nil where not given.
 	from, to *int64
 }
@@ -86,8 +95,31 @@ var paramPoints = param{name: "points", read: func(in *input, text string) error
 	return nil
 }}
 
+var (
+	paramQuery = textParam("query", func(in *input) *string { return &in.traceQL })
+	paramSpans = param{name: "spans", read: func(in *input, text string) error {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > query.MaxSpansPerSet {
+			return fmt.Errorf("is no number from 1 to %d", query.MaxSpansPerSet)
+		}
+		in.spans = n
+		return nil
+	}}
+	paramScope = param{name: "scope", read: func(in *input, text string) (err error) {
+		in.scope, err = traceql.ParseScope(text)
+		return err
+	}}
+	paramTagName = textParam("tag", func(in *input) *string { return &in.tag })
+)
+
 func textParam(name string, field func(*input) *string) param {
 	return param{name: name, read: func(in *input, text string) error { *field(in) = text; return nil }}
+}
+
+// callFilters are the parameters that restrict a search for calls.
+func callFilters() []param {
+	return []param{paramApp, paramCaller, paramCallee, paramAddress, paramOperation, paramType, paramError,
+		paramLoadTest, paramMinDuration, paramMaxDuration, paramTag, paramTraceID, paramResultCode}
 }
 
 func boolParam(name string, field func(*input) **bool) param {
@@ -137,6 +169,9 @@ func readInput(raw string, known []param, now time.Time) (*input, error) {
 			}
 			if given++; given > 1 && !p.repeatable {
 				return nil, badRequest("parameter %q is given more than once", p.name)
+			}
+			if filters := callFilters(); find(filters, p.name) != nil {
+				in.filtered = p.name
 			}
 			if err := p.read(in, text); err != nil {
 				return nil, badRequest("parameter %q: %.200q %v", p.name, text, err)

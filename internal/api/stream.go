@@ -101,7 +101,16 @@ func (a pageAnswer) writeTo(w http.ResponseWriter) error {
 		Next          string     `json:"next"`
 		Partial       bool       `json:"partial"`
 		PartialReason string     `json:"partialReason"`
-	}{calls, a.page.Next, a.page.Partial, a.page.Reason}}.writeTo(w)
+		SearchedFrom  string     `json:"searchedFromUnixNano"`
+	}{calls, a.page.Next, a.page.Partial, a.page.Reason, nanoOrNone(a.page.SearchedFrom)}}.writeTo(w)
+}
+
+// nanoOrNone writes a point in time, "" for none.
+func nanoOrNone(ns int64) string {
+	if ns == 0 {
+		return ""
+	}
+	return strconv.FormatInt(ns, 10)
 }
 
 // pointOfCallJSON is a point of a scatter.

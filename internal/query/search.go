@@ -41,6 +41,8 @@ type Page struct {
 	// Partial says that the page may lack calls, or shows one side of some whose other side is stored; Reason says why.
 	Partial bool
 	Reason  string
+	// SearchedFrom says how far the search came: what started from then on was looked at. 0 says as far as was asked for.
+	SearchedFrom int64
 }
 
 // Search gives a page of the calls that match, joined: a call whose halves are stored apart is listed once, and matches
@@ -79,7 +81,7 @@ func (s *Service) Search(ctx context.Context, req SearchRequest) (*Page, error) 
 	}
 	page := &Page{Calls: p.calls, Partial: p.reason != "", Reason: p.reason}
 	if p.more {
-		page.Next = encodeCursor(p.last, filters)
+		page.Next, page.SearchedFrom = encodeCursor(p.last, filters), p.last.Start
 	}
 	return page, nil
 }
@@ -133,9 +135,14 @@ func (s *Service) external(c *span.Call, caller, callee bool) bool {
 
 func (p *pager) list(ctx context.Context, after store.Position) error {
 	rows := newMerger(p.service.readers, p.match, after, p.limit+1)
+	rows.until, rows.now = p.service.now().Add(p.service.config.MaxSearchTime), p.service.now
 	p.last = after
 	for passed := 0; ; {
 		row, ok, err := rows.next(ctx)
+		if err == nil && !ok && rows.stopped {
+			p.last, p.more = rows.resume(), true
+			p.note("time was up after %s: all that started from %s on was searched", p.service.config.MaxSearchTime, formatNano(p.last.Start))
+		}
 		if err != nil || !ok {
 			return err
 		}

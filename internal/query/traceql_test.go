@@ -255,3 +255,28 @@ func TestTags(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A search for what is rare goes on page by page, says how far it came, and comes to its end.
+func TestSearchGoesOn(t *testing.T) {
+	s, _ := traceService(t, traceScenario)
+	at := time.Unix(0, querytest.Base)
+	s.now = func() time.Time { at = at.Add(time.Minute); return at }
+	req := SearchRequest{Query: store.Query{From: querytest.Base - 1e9, To: querytest.Base + 60e9, Tags: []store.Tag{{Key: "user", Value: "ann"}}}}
+	found, pages, before := 0, 0, req.Query.To
+	for more := true; more; more = req.Cursor != "" {
+		p, err := s.Search(context.Background(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pages++; pages > 100 {
+			t.Fatal("the pages do not end")
+		}
+		if p.Next != "" && (!p.Partial || p.SearchedFrom == 0 || p.SearchedFrom >= before) {
+			t.Fatalf("page %d: %+v, the one before came to %d", pages, p, before)
+		}
+		found, req.Cursor, before = found+len(p.Calls), p.Next, p.SearchedFrom
+	}
+	if found != 1 || pages < 3 {
+		t.Errorf("found %d on %d pages", found, pages)
+	}
+}

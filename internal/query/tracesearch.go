@@ -180,6 +180,23 @@ func (r *TraceQLRequest) place() (p store.Position, to int64, err error) {
 	return p, to, err
 }
 
+// Calls gives the calls of the spans on the page, each once, trace by trace.
+func (p *TraceQLPage) Calls() (calls []span.Call) {
+	for i := range p.Traces {
+		listed := make(map[*span.Half]struct{})
+		for k := range p.Traces[i].Sets {
+			for _, m := range p.Traces[i].Sets[k].Spans {
+				lead := m.Call.Lead()
+				if _, twice := listed[lead]; !twice {
+					listed[lead] = struct{}{}
+					calls = append(calls, m.Call)
+				}
+			}
+		}
+	}
+	return calls
+}
+
 // traceFinder fills one page.
 type traceFinder struct {
 	service  *Service

@@ -1,6 +1,7 @@
 package traceql
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -25,6 +26,14 @@ const (
 var scopeNames = [...]string{"", "span", "resource", "event", "link", "instrumentation"}
 
 func (s Scope) String() string { return scopeNames[s] }
+
+// ParseScope reads what String gives.
+func ParseScope(text string) (Scope, error) {
+	if i := slices.Index(scopeNames[:], text); i >= 0 {
+		return Scope(i), nil
+	}
+	return ScopeNone, fmt.Errorf("scope %.100q is unknown: use one of %s", text, strings.Join(scopeNames[1:], ", "))
+}
 
 // Intrinsic is a property of a span, of its call or of its trace that is no attribute.
 type Intrinsic uint8

@@ -40,8 +40,8 @@ func Parse(text string) (*Query, error) {
 
 // ParseError says what is wrong with a query, and where.
 type ParseError struct {
-	// Line and Column are counted from 1, columns in characters.
-	Line, Column int
+	// Line and Column are counted from 1, columns in characters. EndColumn is behind the last character, in the same line.
+	Line, Column, EndColumn int
 	// Offset and End bound the place in bytes of the text.
 	Offset, End int
 	Message     string
@@ -57,5 +57,8 @@ func locate(text string, e *ParseError) error {
 	before := text[:min(e.Offset, len(text))]
 	e.Line = 1 + strings.Count(before, "\n")
 	e.Column = 1 + len([]rune(before[strings.LastIndexByte(before, '\n')+1:]))
+	wrong := text[min(e.Offset, len(text)):min(max(e.End, e.Offset), len(text))]
+	wrong, _, _ = strings.Cut(wrong, "\n")
+	e.EndColumn = e.Column + max(1, len([]rune(wrong)))
 	return e
 }
