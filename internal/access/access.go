@@ -121,20 +121,30 @@ func badTenant(format string, args ...any) *Refusal {
 	return &Refusal{http.StatusBadRequest, codes.InvalidArgument, "bad_request", fmt.Sprintf(format, args...), reasonUnknown}
 }
 
+// know gives who sends a request with some Authorization headers, if the role is theirs.
+func (g *Guard) know(role Role, authorization []string) (*identity, *Refusal) {
+	if g.tokens == nil {
+		return anyone, nil
+	}
+	token, ok := bearer(authorization)
+	if !ok {
+		return nil, unauthenticated(reasonNoToken, "a token is needed: send the header Authorization: Bearer TOKEN")
+	}
+	who := g.tokens.Get().find(token)
+	if who == nil {
+		return nil, unauthenticated(reasonBadToken, "the token is not known here")
+	}
+	if !slices.Contains(who.roles, role) {
+		return nil, forbidden(reasonRole, "the token of %q has not the role %s", who.name, role)
+	}
+	return who, nil
+}
+
 // decide gives the tenant of a request with some Authorization headers and headers that name a tenant.
 func (g *Guard) decide(role Role, authorization, names []string) (*tenant.Choice, *Refusal) {
-	who := anyone
-	if g.tokens != nil {
-		token, ok := bearer(authorization)
-		if !ok {
-			return nil, unauthenticated(reasonNoToken, "a token is needed: send the header Authorization: Bearer TOKEN")
-		}
-		if who = g.tokens.Get().find(token); who == nil {
-			return nil, unauthenticated(reasonBadToken, "the token is not known here")
-		}
-		if !slices.Contains(who.roles, role) {
-			return nil, forbidden(reasonRole, "the token of %q has not the role %s", who.name, role)
-		}
+	who, refusal := g.know(role, authorization)
+	if refusal != nil {
+		return nil, refusal
 	}
 	if role == Operate {
 		return &tenant.Choice{Name: tenant.Default}, nil // it sees all
@@ -157,23 +167,18 @@ func (g *Guard) choose(who *identity, names []string) (*tenant.Choice, *Refusal)
 		if !who.may(tenant.Default) {
 			return nil, forbidden(reasonTenant, "the token of %q is for tenants %v, and there is only %q here", who.name, who.tenants, tenant.Default)
 		}
-		return &tenant.Choice{Name: tenant.Default}, nil
+		return &tenant.Choice{Name: tenant.Default, Unnamed: tenant.Default}, nil
 	}
-	c := &tenant.Choice{Header: g.tenancy.Header, Others: who.tenants}
-	if who.tenants == nil {
-		c.Others = g.known
-	}
+	c := g.choices(who)
 	switch {
 	case len(names) > 1 || len(names) == 1 && strings.ContainsAny(names[0], "|,"):
 		return nil, badTenant("%s names several tenants: a request is for one", g.tenancy.Header)
 	case len(names) == 1 && names[0] != "":
 		c.Name = names[0]
-	case who.tenants != nil:
-		c.Name = who.tenants[0]
-	case g.tenancy.Required:
+	case c.Unnamed == "":
 		return nil, badTenant("no tenant is named: send the header %s", g.tenancy.Header)
 	default:
-		c.Name = tenant.Default
+		c.Name = c.Unnamed
 	}
 	if err := tenant.Check(c.Name); err != nil {
 		return nil, badTenant("%s: %v", g.tenancy.Header, err)
@@ -187,6 +192,20 @@ func (g *Guard) choose(who *identity, names []string) (*tenant.Choice, *Refusal)
 	return c, nil
 }
 
+// choices gives who may be whom, without a choice.
+func (g *Guard) choices(who *identity) *tenant.Choice {
+	c := &tenant.Choice{Header: g.tenancy.Header, Others: who.tenants}
+	switch {
+	case who.tenants != nil:
+		c.Unnamed = who.tenants[0]
+	case g.tenancy.Required:
+		c.Others = g.known
+	default:
+		c.Others, c.Unnamed = g.known, tenant.Default
+	}
+	return c
+}
+
 // samplePace is how often a refusal is described in the log.
 const samplePace = 10 * time.Second
 
@@ -197,14 +216,40 @@ func (g *Guard) note(ctx context.Context, r *Refusal, from, what string) {
 	}
 }
 
-// HTTP lets requests through to next whose sender has a role, with their tenant in the context. fail writes the answer to
-// others; nil is text.
-func (g *Guard) HTTP(role Role, next http.Handler, fail func(http.ResponseWriter, *http.Request, *Refusal)) http.Handler {
+// Fail writes the answer to a request that is refused.
+type Fail func(http.ResponseWriter, *http.Request, *Refusal)
+
+// HTTP lets requests through to next whose sender has a role, with their tenant in the context. fail answers others; nil
+// does it with text.
+func (g *Guard) HTTP(role Role, next http.Handler, fail Fail) http.Handler {
+	return g.http(next, fail, func(r *http.Request) (*tenant.Choice, *Refusal) {
+		return g.decide(role, r.Header.Values("Authorization"), r.Header.Values(g.tenancy.Header))
+	})
+}
+
+// Choices is HTTP for what tells a sender whom it may name, whatever the request names. The tenant in the context is the
+// default one, whether it may be that or not: next must not answer from its data.
+func (g *Guard) Choices(role Role, next http.Handler, fail Fail) http.Handler {
+	return g.http(next, fail, func(r *http.Request) (*tenant.Choice, *Refusal) {
+		who, refusal := g.know(role, r.Header.Values("Authorization"))
+		if refusal != nil {
+			return nil, refusal
+		}
+		if len(g.known) == 0 && !g.elsewhere {
+			return &tenant.Choice{Name: tenant.Default, Unnamed: tenant.Default}, nil
+		}
+		c := g.choices(who)
+		c.Name = tenant.Default
+		return c, nil
+	})
+}
+
+func (g *Guard) http(next http.Handler, fail Fail, decide func(*http.Request) (*tenant.Choice, *Refusal)) http.Handler {
 	if fail == nil {
 		fail = func(w http.ResponseWriter, _ *http.Request, r *Refusal) { http.Error(w, r.Message, r.Status) }
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, refusal := g.decide(role, r.Header.Values("Authorization"), r.Header.Values(g.tenancy.Header))
+		c, refusal := decide(r)
 		if refusal != nil {
 			g.note(r.Context(), refusal, r.RemoteAddr, r.Method+" "+r.URL.Path)
 			if refusal.Status == http.StatusUnauthorized {

@@ -41,6 +41,9 @@ func (c *Config) Validate() error {
 // Prefix is the path below which the handler of New answers.
 const Prefix = "/api/v1/"
 
+// TenantsPath is where a sender learns which tenants it may name. The answer has nothing of any tenant's data.
+const TenantsPath = Prefix + "tenants"
+
 // API answers requests. It may be used by any number of goroutines.
 type API struct {
 	config  Config
@@ -106,6 +109,7 @@ func (a *API) routes() []route {
 		{Prefix + "topology", with(paramApp, paramOperation, paramLoadTest), a.topology},
 		{Prefix + "series", with(paramApp, paramOperation, paramCaller), a.series},
 		{Prefix + "status", nil, a.serverStatus},
+		{TenantsPath, nil, a.tenants},
 		{Prefix + "openapi.yaml", nil, a.openAPI},
 	}
 }

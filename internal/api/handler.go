@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/twinspan/twinspan/internal/query"
+	"github.com/twinspan/twinspan/internal/tenant"
 )
 
 func (a *API) apps(ctx context.Context, _ *http.Request, in *input) (answer, error) {
@@ -185,6 +186,29 @@ func (a *API) serverStatus(context.Context, *http.Request, *input) (answer, erro
 	s := a.status()
 	s.Days = list(s.Days)
 	return value{s}, nil
+}
+
+// Tenants is what TenantsPath answers.
+type Tenants struct {
+	// Tenants are those that the sender may name; only the default one where there is no choice.
+	Tenants []string `json:"tenants"`
+	// Unnamed is the tenant of requests that name none; "" where they are refused.
+	Unnamed string `json:"unnamed"`
+	// Header names the header by which one is named; "" where there is no choice.
+	Header string `json:"header"`
+}
+
+// TenantsOf gives the answer for a request's context.
+func TenantsOf(ctx context.Context) Tenants {
+	c := tenant.ChoiceOf(ctx)
+	if len(c.Others) == 0 {
+		return Tenants{Tenants: []string{c.Name}, Unnamed: c.Name}
+	}
+	return Tenants{Tenants: c.Others, Unnamed: c.Unnamed, Header: c.Header}
+}
+
+func (a *API) tenants(ctx context.Context, _ *http.Request, _ *input) (answer, error) {
+	return value{TenantsOf(ctx)}, nil
 }
 
 // list makes an empty list of none, so that JSON says [] and not null.

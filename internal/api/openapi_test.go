@@ -105,7 +105,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 	a := newAPI(t)
 	for path, real := range map[string]string{
 		"/apps": "/apps", "/operations": "/operations", "/traces/{id}": "/traces/" + querytest.TraceText, "/calls": "/calls",
-		"/topology": "/topology", "/series": "/series", "/status": "/status",
+		"/topology": "/topology", "/series": "/series", "/status": "/status", "/tenants": "/tenants",
 		"/apps/series": "/apps/series", "/calls/scatter": "/calls/scatter",
 		"/traces": "/traces?query=" + url.QueryEscape(`{ .user = "42" } >> { } | by(kind) | count() > 0`), "/traceql": "/traceql?query=%7B%7D",
 		"/tags": "/tags", "/tags/values": "/tags/values?tag=.user",

@@ -139,6 +139,11 @@ func TestTokensOfTenants(t *testing.T) {
 	wantAs(t, append(bearing(readToken), as("a")...), 200, a.service(), "GET", p.url+"/api/v1/apps", "")
 	wantAs(t, append(bearing(readToken), as("b")...), 200, `"apps":[]`, "GET", p.url+"/api/v1/apps", "")
 	wantAs(t, bearing(readToken), 200, `"apps":[]`, "GET", p.url+"/api/v1/apps", "")
+	tenants := p.url + "/api/v1/tenants"
+	wantAs(t, append(bearing(oneToken), as("b")...), 200, `{"tenants":["a"],"unnamed":"a","header":"X-Scope-OrgID"}`, "GET", tenants, "")
+	wantAs(t, bearing(readToken), 200, `{"tenants":["a","b","default"],"unnamed":"default","header":"X-Scope-OrgID"}`, "GET", tenants, "")
+	wantAs(t, nil, 401, "unauthenticated", "GET", tenants, "")
+	wantAs(t, bearing(sendToken), 403, "role", "GET", tenants, "")
 	for _, name := range []string{"b", "default", "c"} {
 		h := append(bearing(oneToken), as(name)...)
 		wantAs(t, h, 403, "not for the tenant", "GET", p.url+"/api/v1/apps", "")
@@ -268,6 +273,8 @@ func TestQueryRoleAccess(t *testing.T) {
 	wantAs(t, nil, 401, "a token is needed", "GET", q.url+"/api/v1/apps", "")
 	wantAs(t, bearing(oneToken), 200, a.service(), "GET", q.url+"/api/v1/apps", "")
 	wantAs(t, append(bearing(oneToken), as("b")...), 403, "not for the tenant", "GET", q.url+"/api/v1/apps", "")
+	wantAs(t, bearing(oneToken), 200, `{"tenants":["a"],`, "GET", q.url+"/api/v1/tenants", "")
+	wantAs(t, bearing(readToken), 200, `{"tenants":["a","b","default"],`, "GET", q.url+"/api/v1/tenants", "")
 	wantAs(t, append(bearing(readToken), as("c")...), 400, `no tenant \"c\" here`, "GET", q.url+"/api/v1/apps", "")
 	q.stop()
 

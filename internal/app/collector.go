@@ -155,8 +155,7 @@ func (p *process) receive(ctx context.Context, l ports) {
 }
 
 // receiveHTTP starts a receiver on a port, nil for one that is switched off. refuse answers who is not let in; nil is text.
-func (p *process) receiveHTTP(ctx context.Context, what string, l *port, h http.Handler,
-	refuse func(http.ResponseWriter, *http.Request, *access.Refusal)) {
+func (p *process) receiveHTTP(ctx context.Context, what string, l *port, h http.Handler, refuse access.Fail) {
 	if l != nil {
 		p.serve(ctx, what, l, server(p.guard.HTTP(access.Write, h, refuse)))
 	}

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/twinspan/twinspan/internal/api"
 	"github.com/twinspan/twinspan/internal/reload"
 	"github.com/twinspan/twinspan/internal/tenant"
 )
@@ -54,7 +55,14 @@ func (p *process) startRemote() error {
 			unavailable(w, "the collector at "+target.String()+" does not answer")
 		},
 	}
-	var h http.Handler = proxy
+	var h http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Whom a token of this process may name is decided here; the collector would tell of this process's own token.
+		if c := tenant.ChoiceOf(r.Context()); r.URL.Path == api.TenantsPath && p.guard.On() && len(c.Others) > 0 {
+			answerJSON(w, http.StatusOK, api.TenantsOf(r.Context()))
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	})
 	p.api.Store(&h)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/twinspan/twinspan/internal/access"
+	"github.com/twinspan/twinspan/internal/api"
 )
 
 // routes are those of the port that people and tools come to: console, API, and what operators need.
@@ -28,15 +29,17 @@ func (p *process) routes() http.Handler {
 	operator("GET /debug/pprof/profile", pprof.Profile)
 	operator("GET /debug/pprof/symbol", pprof.Symbol)
 	operator("GET /debug/pprof/trace", pprof.Trace)
-	// Every API goes through answers, and so through the guard.
-	answers := p.guard.HTTP(access.Read, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	answer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := p.api.Load()
 		if h == nil {
 			unavailable(w, p.noAPI())
 			return
 		}
 		(*h).ServeHTTP(w, r)
-	}), refuse)
+	})
+	mux.Handle(api.TenantsPath, p.guard.Choices(access.Read, answer, refuse))
+	answers := p.guard.HTTP(access.Read, answer, refuse)
+	// Every API goes through the guard.
 	for _, prefix := range apiPrefixes() {
 		mux.Handle(prefix, answers)
 	}
@@ -66,7 +69,11 @@ func refuse(w http.ResponseWriter, _ *http.Request, why *access.Refusal) {
 
 // answerError answers in the API's form.
 func answerError(w http.ResponseWriter, status int, code, message string) {
+	answerJSON(w, status, map[string]any{"error": map[string]string{"code": code, "message": message}})
+}
+
+func answerJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]string{"code": code, "message": message}})
+	_ = json.NewEncoder(w).Encode(v)
 }

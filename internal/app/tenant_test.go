@@ -142,7 +142,7 @@ var askings = map[string][]string{
 		"/zipkin/api/v2/services", "/zipkin/api/v2/spans?serviceName={service}", "/zipkin/api/v2/traces?serviceName={service}",
 		"/zipkin/api/v2/trace/{trace}",
 	},
-	"/tempo/": {"/tempo/api/traces/{trace}", "/tempo/api/search?limit=20", "/tempo/api/search/tag/service.name/values"},
+	"/tempo/": {"/tempo/api/traces/{trace}", "/tempo/api/v2/traces/{trace}"},
 }
 
 func (o owned) fill(path, trace string) string {

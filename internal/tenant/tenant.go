@@ -36,6 +36,8 @@ type Choice struct {
 	Others []string
 	// Header is the name of the header by which one is chosen; "" where there is no choice.
 	Header string
+	// Unnamed is the tenant of the sender's requests that name none; "" where they are refused.
+	Unnamed string
 }
 
 // With gives a context of requests for a tenant.
