@@ -80,7 +80,11 @@ func (d *decoder) bytes(n int) []byte {
 // version reads a row's version, which has to be want.
 func (d *decoder) version(want byte, what string) {
 	if v := d.byte(); d.err == nil && v != want {
-		d.err = fmt.Errorf("%w: %s of version %d: this program reads version %d, a newer one may be needed", ErrCorrupt, what, v, want)
+		d.err = fmt.Errorf("%w: %w: %s of version %d, this build reads version %d: use the build that wrote it, or a newer one",
+			ErrCorrupt, ErrVersion, what, v, want)
+		if v < want {
+			d.err = fmt.Errorf("%w: %s of version %d, this build reads version %d", ErrCorrupt, what, v, want)
+		}
 		d.b = nil
 	}
 }

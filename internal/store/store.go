@@ -29,6 +29,8 @@ var (
 	ErrInUse = errors.New("store: directory is in use")
 	// ErrCorrupt says that stored bytes cannot be read.
 	ErrCorrupt = errors.New("store: corrupt data")
+	// ErrVersion says that a newer build wrote the data. It is also ErrCorrupt where a single value is concerned.
+	ErrVersion = errors.New("store: written by a newer build")
 	// ErrConflict says that a range was written whose offsets overlap with another one that is done.
 	ErrConflict = errors.New("store: range overlaps with one that is done")
 	// ErrClosed says that the store was closed.

@@ -53,13 +53,21 @@ func (k *KV) openVolume(day store.Day, number int) (*volume, error) {
 	v.opts = k.options()
 	db, err := pebble.Open(k.path(v.name), v.opts)
 	if err != nil {
-		return nil, fmt.Errorf("database %s: %w", v.name, err)
+		return nil, fmt.Errorf("database %s: %w", v.name, newer(err))
 	}
 	v.db = db
 	if err := k.sync(k.cfg.Dir); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", v.name, err), db.Close())
 	}
 	return v, nil
+}
+
+// newer tells databases that a newer Pebble or another order of keys wrote from other errors; Pebble has only texts for that.
+func newer(err error) error {
+	if text := err.Error(); strings.Contains(text, "unknown format major version") || strings.Contains(text, "comparer name from file") {
+		return fmt.Errorf("%w: use the build that wrote it, or a newer one: %w", store.ErrVersion, err)
+	}
+	return err
 }
 
 // comparerName is written into the databases; another order of keys needs another name.
