@@ -36,7 +36,7 @@ func goldenTruth(t *testing.T, s *store.Store) string {
 		lines = append(lines, fmt.Sprintf("trace %x %d", c.Trace(), len(calls)))
 	}
 	sum := make(map[span.RollupKey]*span.Rollup)
-	err := s.Rollups(ctx, 0, 1<<40, func(r *span.Rollup) bool {
+	_, err := s.Rollups(ctx, store.RollupQuery{To: 1 << 40, Step: 1}, func(r *span.Rollup) bool {
 		if have := sum[r.RollupKey]; have != nil {
 			have.Calls += r.Calls
 			have.Errors += r.Errors
@@ -103,10 +103,10 @@ func TestGolden(t *testing.T) {
 				t.Errorf("this build reads other things from %s than were written:\n%s", dir, got)
 			}
 			last, err := s.LastDone(ctx)
-			if err != nil || last[0] != 14 || last[1] != 7 {
-				t.Errorf("done up to %v, %v", last, err)
+			if err != nil {
+				t.Fatal(err)
 			}
-			if err := s.WriteRange(ctx, &store.Range{ID: store.RangeID{From: 14}, To: 15, Received: storetest.Day + day,
+			if err := s.WriteRange(ctx, &store.Range{ID: store.RangeID{From: last[0]}, To: last[0] + 1, Received: storetest.Day + day,
 				Calls: storetest.NewGen(1).Calls(10)}); err != nil {
 				t.Errorf("writing on: %v", err)
 			}
@@ -118,10 +118,13 @@ func writeGolden(t *testing.T, dir string) {
 	t.Helper()
 	cfg := testConfig(t.TempDir())
 	s := openStore(t, cfg)
-	for n := range int64(3) {
+	for n := range int64(60) { // enough for sums of roll-ups
 		g := storetest.NewGen(uint64(100 + n))
 		r := &store.Range{ID: store.RangeID{Partition: uint16(n % 2), From: n / 2 * 7}, To: n/2*7 + 7,
-			Received: storetest.Day + n/2*day, Calls: g.Calls(25), Rollups: g.Rollups(12), State: []byte("state")}
+			Received: storetest.Day + n/40*day, Rollups: g.Rollups(2), State: []byte("state")}
+		if n%20 == 0 {
+			r.Calls, r.Rollups = g.Calls(25), g.Rollups(12)
+		}
 		if err := s.WriteRange(ctx, r); err != nil {
 			t.Fatal(err)
 		}

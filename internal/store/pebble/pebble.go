@@ -83,6 +83,9 @@ type KV struct {
 	tables  int       // number of the last incoming table
 	leaving int64     // bytes of volumes that were dropped and are still held by readers
 	closed  bool
+
+	// readOnly is set where nothing may be changed.
+	readOnly bool
 }
 
 var _ store.KV = (*KV)(nil)
@@ -119,6 +122,10 @@ func (k *KV) open() error {
 	if err := k.fs.MkdirAll(k.path(incoming), 0o750); err != nil {
 		return err
 	}
+	return k.openDatabases()
+}
+
+func (k *KV) openDatabases() error {
 	if k.cache = k.cfg.Cache; k.cache == nil {
 		k.cache = NewCache(k.cfg.MemoryBytes)
 		k.ownCache = true
@@ -128,7 +135,7 @@ func (k *KV) open() error {
 		return err
 	}
 	for _, name := range names {
-		if strings.HasSuffix(name, droppedSuffix) {
+		if strings.HasSuffix(name, droppedSuffix) && !k.readOnly {
 			if err := k.fs.RemoveAll(k.path(name)); err != nil {
 				return err
 			}
@@ -263,6 +270,9 @@ func (k *KV) Crowded(full bool) []store.Volume {
 
 // Drop implements store.KV.
 func (k *KV) Drop(v store.Volume) error {
+	if k.readOnly {
+		return ErrReadOnly
+	}
 	k.mu.Lock()
 	i := slices.IndexFunc(k.volumes, func(have *volume) bool { return store.Volume(have) == v })
 	if i < 0 {
@@ -295,7 +305,11 @@ func (k *KV) Close() error {
 	if k.ownCache {
 		k.cache.Close()
 	}
-	if k.lock != nil {
+	switch {
+	case k.lock == nil:
+	case k.readOnly:
+		errs = append(errs, k.lock.Close())
+	default:
 		errs = append(errs, k.fs.Remove(k.path(ownerName)), k.lock.Close())
 	}
 	return errors.Join(errs...)
@@ -304,6 +318,9 @@ func (k *KV) Close() error {
 // Write implements store.KV. The rows become ready-made sorted tables that the database takes in as they are, at once and
 // as a whole: no log, no memtable, and blocks, whose keys only grow, are never written again by compaction.
 func (k *KV) Write(ctx context.Context, received int64, rows []store.Row, done store.Row) (store.Volume, error) {
+	if k.readOnly {
+		return nil, ErrReadOnly
+	}
 	size := int64(len(done.Key) + len(done.Value))
 	for i := range rows {
 		size += int64(len(rows[i].Key) + len(rows[i].Value))

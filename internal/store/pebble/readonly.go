@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -61,7 +62,7 @@ func (readFS) Link(string, string) error                              { return E
 func (readFS) Remove(string) error                                    { return ErrReadOnly }
 func (readFS) RemoveAll(string) error                                 { return ErrReadOnly }
 func (readFS) Rename(string, string) error                            { return ErrReadOnly }
-func (readFS) MkdirAll(string, vfs.FileMode) error                    { return ErrReadOnly }
+func (readFS) MkdirAll(string, os.FileMode) error                    { return ErrReadOnly }
 func (readFS) Lock(string) (io.Closer, error)                         { return nopCloser{}, nil }
 func (readFS) OpenReadWrite(string, vfs.DiskWriteCategory, ...vfs.OpenOption) (vfs.File, error) {
 	return nil, ErrReadOnly

@@ -51,11 +51,15 @@ var _ store.Volume = (*volume)(nil)
 func (k *KV) openVolume(day store.Day, number int) (*volume, error) {
 	v := &volume{kv: k, name: volumeName(day, number), day: day, number: number, refs: 1}
 	v.opts = k.options()
+	v.opts.ReadOnly = k.readOnly
 	db, err := pebble.Open(k.path(v.name), v.opts)
 	if err != nil {
 		return nil, fmt.Errorf("database %s: %w", v.name, newer(err))
 	}
 	v.db = db
+	if k.readOnly {
+		return v, nil
+	}
 	if err := k.sync(k.cfg.Dir); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", v.name, err), db.Close())
 	}
