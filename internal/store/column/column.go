@@ -343,3 +343,13 @@ func (r *reader) section(limit int) []byte {
 	r.fail("unknown kind of section")
 	return nil
 }
+
+// Columns calls yield with each column's id, its bytes, and its first byte, which is the encoding of integers and texts. It is
+// for those who want to know what takes the space.
+func (g *Group) Columns(yield func(id, bytes int, first byte)) {
+	for i := range g.dir {
+		if b := g.dir[i].body; len(b) > 0 {
+			yield(g.dir[i].id, len(b), b[0])
+		}
+	}
+}

@@ -118,11 +118,11 @@ func writeGolden(t *testing.T, dir string) {
 	t.Helper()
 	cfg := testConfig(t.TempDir())
 	s := openStore(t, cfg)
-	for n := range int64(60) { // enough for sums of roll-ups
+	for n := range int64(22) { // enough for sums of roll-ups
 		g := storetest.NewGen(uint64(100 + n))
 		r := &store.Range{ID: store.RangeID{Partition: uint16(n % 2), From: n / 2 * 7}, To: n/2*7 + 7,
-			Received: storetest.Day + n/40*day, Rollups: g.Rollups(2), State: []byte("state")}
-		if n%20 == 0 {
+			Received: storetest.Day + n/20*day, Rollups: g.Rollups(2), State: []byte("state")}
+		if n%10 == 0 {
 			r.Calls, r.Rollups = g.Calls(25), g.Rollups(12)
 		}
 		if err := s.WriteRange(ctx, r); err != nil {

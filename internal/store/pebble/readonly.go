@@ -1,6 +1,7 @@
 package pebble
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -62,7 +63,7 @@ func (readFS) Link(string, string) error                              { return E
 func (readFS) Remove(string) error                                    { return ErrReadOnly }
 func (readFS) RemoveAll(string) error                                 { return ErrReadOnly }
 func (readFS) Rename(string, string) error                            { return ErrReadOnly }
-func (readFS) MkdirAll(string, os.FileMode) error                    { return ErrReadOnly }
+func (readFS) MkdirAll(string, os.FileMode) error                     { return ErrReadOnly }
 func (readFS) Lock(string) (io.Closer, error)                         { return nopCloser{}, nil }
 func (readFS) OpenReadWrite(string, vfs.DiskWriteCategory, ...vfs.OpenOption) (vfs.File, error) {
 	return nil, ErrReadOnly
@@ -71,3 +72,13 @@ func (readFS) OpenReadWrite(string, vfs.DiskWriteCategory, ...vfs.OpenOption) (v
 func (readFS) ReuseForWrite(string, string, vfs.DiskWriteCategory) (vfs.File, error) {
 	return nil, ErrReadOnly
 }
+
+// Check implements store.Checker: the order of keys over all levels.
+func (v *volume) Check(context.Context) error {
+	if err := v.db.CheckLevels(nil); err != nil {
+		return v.fail(err)
+	}
+	return nil
+}
+
+var _ store.Checker = (*volume)(nil)
