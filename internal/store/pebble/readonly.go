@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -27,8 +28,8 @@ func OpenReadOnly(cfg Config, log *slog.Logger) (*KV, error) {
 	}
 	lock, err := heldLock(cfg.FS, cfg.FS.PathJoin(cfg.Dir, lockName))
 	if err != nil {
-		return nil, fmt.Errorf("store: opening %s: %w by %s: end that process first", cfg.Dir, store.ErrInUse,
-			(&KV{cfg: cfg, fs: cfg.FS}).owner())
+		return nil, fmt.Errorf("store: opening %s: %w by %s (%w): end that process first", cfg.Dir, store.ErrInUse,
+			(&KV{cfg: cfg, fs: cfg.FS}).owner(), err)
 	}
 	k := &KV{cfg: cfg, fs: readFS{cfg.FS}, log: log, lock: lock, readOnly: true}
 	if err := k.openDatabases(); err != nil {
@@ -40,12 +41,15 @@ func OpenReadOnly(cfg Config, log *slog.Logger) (*KV, error) {
 // heldLock keeps processes from starting on the directory. A copy of a directory has no such file, and on a disk that cannot
 // be written nobody can start.
 func heldLock(fs vfs.FS, path string) (io.Closer, error) {
-	if _, err := fs.Stat(path); err != nil {
+	if _, err := fs.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return nopCloser{}, nil
 	}
 	f, err := fs.OpenReadWrite(path, vfs.WriteCategoryUnspecified)
-	if err != nil {
+	if errors.Is(err, syscall.EROFS) || errors.Is(err, os.ErrPermission) {
 		return nopCloser{}, nil
+	}
+	if err != nil {
+		return nil, err
 	}
 	_ = f.Close()
 	return fs.Lock(path)
