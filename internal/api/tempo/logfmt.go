@@ -14,7 +14,7 @@ const maxTags = 32
 
 // parseLogfmt reads key=value pairs between blanks; values with blanks stand in double quotes.
 func parseLogfmt(text string) (pairs []pair, err error) {
-	rest := strings.TrimSpace(text)
+	rest := strings.TrimSpace(strings.ToValidUTF8(text, "\ufffd"))
 	for rest != "" {
 		end := strings.IndexAny(rest, "= \t\"")
 		if end < 0 {
