@@ -21,6 +21,7 @@ import (
 	"github.com/twinspan/twinspan/internal/ingest/agentproto"
 	jaegeringest "github.com/twinspan/twinspan/internal/ingest/jaeger"
 	"github.com/twinspan/twinspan/internal/ingest/otlp"
+	"github.com/twinspan/twinspan/internal/ingest/rawgrpc"
 	"github.com/twinspan/twinspan/internal/ingest/skywalking"
 	"github.com/twinspan/twinspan/internal/ingest/zipkin"
 	"github.com/twinspan/twinspan/internal/store/pebble"
@@ -52,7 +53,7 @@ func (p *process) openPipelines(ctx context.Context) error {
 	cfg := p.cfg
 	cfg.Store.Cache = pebble.NewCache(cfg.Store.MemoryBytes)
 	p.closers = append(p.closers, cfg.Store.Cache.Close)
-	cfg.Ingest.Room = ingest.NewRoom(cfg.Ingest.MaxInFlightBytes)
+	cfg.Ingest.Room = ingest.NewRoom(&cfg.Ingest)
 	p.pipelines = make(map[string]*pipeline)
 	tenants := cfg.AllTenants()
 	// What a range and the waiting halves have in memory is shared out: the bounds hold for the process.
@@ -135,9 +136,10 @@ func (p *process) receive(ctx context.Context, l ports) {
 	o := otlp.New(p.cfg.Receivers.OTLP.Config, w, m, log)
 	j := jaegeringest.New(p.cfg.Receivers.Jaeger.Config, w, m, log)
 	s := skywalking.New(p.cfg.Receivers.SkyWalking.Config, w, m, log)
-	p.receiveGRPC(ctx, "otlp/grpc", l["receivers.otlp.grpc_address"], o)
-	p.receiveGRPC(ctx, "jaeger/grpc", l["receivers.jaeger.grpc_address"], j)
-	p.receiveGRPC(ctx, "skywalking/grpc", l["receivers.skywalking.grpc_address"], s)
+	p.receiveGRPC(ctx, "otlp/grpc", l["receivers.otlp.grpc_address"], o, w.Room())
+	p.receiveGRPC(ctx, "jaeger/grpc", l["receivers.jaeger.grpc_address"], j, w.Room())
+	// SkyWalking's streams stay open; their receiver bounds what each holds, and their number.
+	p.receiveGRPC(ctx, "skywalking/grpc", l["receivers.skywalking.grpc_address"], s, nil)
 	p.receiveHTTP(ctx, "otlp/http", l["receivers.otlp.http_address"], o.Handler(), refuseOTLP)
 	p.receiveHTTP(ctx, "zipkin", l["receivers.zipkin.address"], zipkin.New(p.cfg.Receivers.Zipkin.Config, w, m, log).Handler(), nil)
 	p.receiveHTTP(ctx, "jaeger/http", l["receivers.jaeger.http_address"], j.Handler(), nil)
@@ -183,12 +185,17 @@ type grpcReceiver interface {
 	RegisterGRPC(*grpc.Server)
 }
 
-// receiveGRPC starts a receiver on a port, nil for one that is switched off.
-func (p *process) receiveGRPC(ctx context.Context, what string, l *port, r grpcReceiver) {
+// receiveGRPC starts a receiver on a port, nil for one that is switched off. Its messages are read in room, nil for one that
+// bounds them itself.
+func (p *process) receiveGRPC(ctx context.Context, what string, l *port, r grpcReceiver, room *ingest.Room) {
 	if l == nil {
 		return
 	}
-	options := append(r.GRPCOptions(), grpc.InTapHandle(p.guard.GRPC(access.Write)))
+	enter := p.guard.GRPC(access.Write)
+	if room != nil {
+		enter = rawgrpc.Admit(room, enter)
+	}
+	options := append(r.GRPCOptions(), grpc.InTapHandle(enter), grpc.MaxConcurrentStreams(uint32(p.cfg.Receivers.MaxStreams)))
 	if l.tls != nil {
 		options = append(options, grpc.Creds(credentials.NewTLS(l.tls)))
 	}

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"github.com/twinspan/twinspan/internal/config"
 )
 
@@ -38,6 +40,9 @@ func (p *process) listen(ctx context.Context, l config.Listener, protocols []str
 	var err error
 	if opened.Listener, err = listen(ctx, l.AddressSetting, l.Address); err != nil {
 		return nil, err
+	}
+	if l.AddressSetting != webSetting {
+		opened.Listener = netutil.LimitListener(opened.Listener, p.cfg.Receivers.MaxConnections)
 	}
 	p.bound[l.AddressSetting] = opened.Addr().String()
 	p.closers = append(p.closers, func() { _ = opened.Close() })

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"time"
 
@@ -94,6 +95,11 @@ type HTTP struct {
 
 // Receivers are the ports for spans, one group a protocol. An address of "" switches a port off.
 type Receivers struct {
+	// MaxConnections is how many connections one port has at a time; further ones wait until one is closed. MaxStreams is how
+	// many calls one gRPC connection has at a time.
+	MaxConnections int `yaml:"max_connections"`
+	MaxStreams     int `yaml:"max_streams"`
+
 	OTLP       OTLP       `yaml:"otlp"`
 	Zipkin     Zipkin     `yaml:"zipkin"`
 	Jaeger     Jaeger     `yaml:"jaeger"`
@@ -161,6 +167,7 @@ func Default() Config {
 		Log:     Log{Format: "text"},
 		HTTP:    HTTP{Address: "127.0.0.1:8680"},
 		Receivers: Receivers{
+			MaxConnections: 4096, MaxStreams: 128,
 			OTLP:   OTLP{GRPCAddress: "127.0.0.1:4317", HTTPAddress: "127.0.0.1:4318", Config: otlp.DefaultConfig()},
 			Zipkin: Zipkin{Address: "127.0.0.1:9411", Config: zipkin.DefaultConfig()},
 			Jaeger: Jaeger{Config: jaegeringest.DefaultConfig()}, SkyWalking: SkyWalking{Config: skywalking.DefaultConfig()},
@@ -219,6 +226,12 @@ func (c *Config) Validate() error {
 	at("tenancy", c.Tenancy.Validate())
 	errs = append(errs, c.validateTenants()...)
 	at("query.tls", c.Query.TLS.Validate())
+	if c.Receivers.MaxConnections < 1 {
+		errs = append(errs, fmt.Errorf("receivers.max_connections is %d, want 1 or more", c.Receivers.MaxConnections))
+	}
+	if c.Receivers.MaxStreams < 1 || c.Receivers.MaxStreams > math.MaxInt32 {
+		errs = append(errs, fmt.Errorf("receivers.max_streams is %d, want 1 to %d", c.Receivers.MaxStreams, math.MaxInt32))
+	}
 	at("receivers.otlp", c.Receivers.OTLP.Validate())
 	at("receivers.zipkin", c.Receivers.Zipkin.Validate())
 	at("receivers.jaeger", c.Receivers.Jaeger.Validate())

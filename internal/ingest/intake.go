@@ -25,7 +25,7 @@ type Intake struct {
 
 // NewIntake makes an Intake that gives what is read to w.
 func NewIntake(cfg Limits, w Sink, m *ReceiverMetrics, log *slog.Logger) *Intake {
-	return &Intake{Limits: cfg, Bodies: NewBodies(w.Limit()), Write: w.Write, Metrics: m, Log: log}
+	return &Intake{Limits: cfg, Bodies: BodiesFor(w), Write: w.Write, Metrics: m, Log: log}
 }
 
 // Left is what a request was taken without or was changed in.

@@ -13,19 +13,22 @@ type Sink interface {
 	Write(ctx context.Context, req Request) error
 	// Limit is the greatest size of one request, unpacked, in bytes.
 	Limit() int64
+	// Room is the memory that requests may have.
+	Room() *Room
 }
 
 // Router writes each request to the Writer of the tenant that its context names. It is safe for concurrent use.
 type Router struct {
 	writers map[string]*Writer
 	limit   int64
+	room    *Room
 }
 
-// NewRouter makes a Router of the tenants' Writers, which must all have the same limit. The map is the Router's from then on.
+// NewRouter makes a Router of the tenants' Writers, which must all have the same limit and room. The map is the Router's from then on.
 func NewRouter(writers map[string]*Writer) *Router {
 	r := &Router{writers: writers}
 	for _, w := range writers {
-		r.limit = w.Limit()
+		r.limit, r.room = w.Limit(), w.Room()
 	}
 	return r
 }
@@ -41,3 +44,6 @@ func (r *Router) Write(ctx context.Context, req Request) error {
 
 // Limit implements Sink.
 func (r *Router) Limit() int64 { return r.limit }
+
+// Room implements Sink.
+func (r *Router) Room() *Room { return r.room }

@@ -19,8 +19,10 @@ type Config struct {
 	MaxRequestBytes int64 `yaml:"max_request_bytes"`
 	// MaxInFlightBytes bounds the memory of requests that are decoded but not paired yet, durable or not. Beyond it
 	// requests wait, for MaxWait at most, and are then told to come later.
-	MaxInFlightBytes int64         `yaml:"max_in_flight_bytes"`
-	MaxWait          time.Duration `yaml:"max_wait"`
+	MaxInFlightBytes int64 `yaml:"max_in_flight_bytes"`
+	// MaxReadingBytes bounds the memory of requests that are being read and decoded, in the same way.
+	MaxReadingBytes int64         `yaml:"max_reading_bytes"`
+	MaxWait         time.Duration `yaml:"max_wait"`
 	// ResendWindow is how long a request is remembered, so that it is not taken twice when it is sent again.
 	ResendWindow time.Duration `yaml:"resend_window"`
 	// Rate is what one Writer takes.
@@ -31,7 +33,7 @@ type Config struct {
 
 // DefaultConfig gives the limits for one machine.
 func DefaultConfig() Config {
-	return Config{MaxRequestBytes: 32 << 20, MaxInFlightBytes: 32 << 20, MaxWait: 5 * time.Second, ResendWindow: 10 * time.Minute,
+	return Config{MaxRequestBytes: 32 << 20, MaxInFlightBytes: 32 << 20, MaxReadingBytes: 64 << 20, MaxWait: 5 * time.Second, ResendWindow: 10 * time.Minute,
 		Rate: DefaultRate()}
 }
 
@@ -44,6 +46,10 @@ func (c *Config) Validate() error {
 	if c.MaxInFlightBytes < c.MaxRequestBytes {
 		errs = append(errs, fmt.Errorf("max_in_flight_bytes is %d, want at least max_request_bytes, %d",
 			c.MaxInFlightBytes, c.MaxRequestBytes))
+	}
+	if c.MaxReadingBytes < c.MaxRequestBytes {
+		errs = append(errs, fmt.Errorf("max_reading_bytes is %d, want at least max_request_bytes, %d",
+			c.MaxReadingBytes, c.MaxRequestBytes))
 	}
 	if c.MaxWait < 0 || c.MaxWait > time.Minute {
 		errs = append(errs, fmt.Errorf("max_wait is %v, want 0s to 1m", c.MaxWait))
@@ -82,11 +88,14 @@ func NewWriter(cfg Config, log *wal.Log, recent *Recent, hand Hand, m *Metrics) 
 	w := &Writer{cfg: cfg, log: log, hand: hand, metrics: m, recent: recent, now: time.Now, room: cfg.Room,
 		rate: NewLimiter(cfg.Rate)}
 	if w.room == nil {
-		w.room = NewRoom(cfg.MaxInFlightBytes)
+		w.room = NewRoom(&cfg)
 	}
 	w.encoders.New = func() any { return &encoder{wire: wire.NewEncoder()} }
 	return w
 }
+
+// Room is the memory that requests may have.
+func (w *Writer) Room() *Room { return w.room }
 
 // Limit is the greatest size of one request, unpacked, in bytes.
 func (w *Writer) Limit() int64 { return w.cfg.MaxRequestBytes }
@@ -109,16 +118,16 @@ func (w *Writer) Write(ctx context.Context, req Request) error {
 	if err := w.rate.Take(w.now(), len(req.Batch.Halves), req.Bytes); err != nil {
 		return w.refuse(&req, err)
 	}
-	size := min(sizeOf(&req.Batch), w.room.size)
-	if err := w.admit(ctx, size); err != nil {
+	size := min(sizeOf(&req.Batch), w.room.decoded.size)
+	if err := w.room.acquire(ctx, &w.room.decoded, size, errNoRoom); err != nil {
 		return w.refuse(&req, err)
 	}
 	again, err := w.append(ctx, &req, func() {
-		w.room.free.Release(size)
+		w.room.decoded.release(size)
 		req.Memory.Free()
 	})
 	if err != nil {
-		w.room.free.Release(size)
+		w.room.decoded.release(size)
 		return w.refuse(&req, err)
 	}
 	if again {
@@ -140,25 +149,6 @@ func sizeOf(b *span.Batch) int64 {
 		size += int64(b.Halves[i].Size())
 	}
 	return size
-}
-
-// errNoRoom says why a request was told to come later.
-var errNoRoom = fmt.Errorf("%w: what was taken before is not paired yet", ErrLater)
-
-// admit waits for room.
-func (w *Writer) admit(ctx context.Context, size int64) error {
-	if w.room.free.TryAcquire(size) {
-		return nil
-	}
-	patient, cancel := context.WithTimeout(ctx, w.cfg.MaxWait)
-	defer cancel()
-	if err := w.room.free.Acquire(patient, size); err == nil {
-		return nil
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return fmt.Errorf("%w, waited %v", errNoRoom, w.cfg.MaxWait)
 }
 
 // append stamps the batch, writes it to the log, and hands it on. A request that came twice at the same time is in the log

@@ -229,7 +229,7 @@ func TestWhatTheLogRefuses(t *testing.T) {
 	for _, taken := range h.taken {
 		taken()
 	}
-	if !w.room.free.TryAcquire(w.room.size) {
+	if !w.room.decoded.try(w.room.decoded.size) {
 		t.Error("a refused request still takes room")
 	}
 }

@@ -86,7 +86,7 @@ func New(cfg Config, w ingest.Sink, progress map[string]int64, log *slog.Logger)
 		progress = make(map[string]int64)
 	}
 	return &Server{
-		cfg: cfg, writer: w, log: log, metrics: NewMetrics(), bodies: ingest.NewBodies(w.Limit()),
+		cfg: cfg, writer: w, log: log, metrics: NewMetrics(), bodies: ingest.BodiesFor(w),
 		slots: make(chan struct{}, cfg.MaxRequests), progress: progress, agents: make(map[string]*turn),
 	}
 }

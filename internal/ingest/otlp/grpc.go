@@ -46,7 +46,7 @@ func (s *Server) RegisterGRPC(g *grpc.Server) {
 func (s *Server) GRPCOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2(proto.Name), s.bodies}),
-		grpc.MaxRecvMsgSize(int(s.limit)),
+		grpc.MaxRecvMsgSize(int(s.bodies.Limit())),
 	}
 }
 

@@ -39,7 +39,7 @@ func (s *sink) write(_ context.Context, req ingest.Request) error {
 }
 
 func testServer(s *sink) *Server {
-	return newServer(DefaultConfig(), testLimit, s.write, ingest.NewReceiverMetrics(), slog.New(slog.DiscardHandler))
+	return newServer(DefaultConfig(), ingest.NewBodies(testLimit), s.write, ingest.NewReceiverMetrics(), slog.New(slog.DiscardHandler))
 }
 
 func post(s *sink, body []byte, header ...string) *httptest.ResponseRecorder {

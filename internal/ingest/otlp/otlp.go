@@ -25,7 +25,6 @@ func DefaultConfig() Config { return ingest.DefaultLimits() }
 // Server answers OTLP requests. It is safe for concurrent use and starts no goroutines.
 type Server struct {
 	cfg     Config
-	limit   int64
 	bodies  *ingest.Bodies
 	write   func(context.Context, ingest.Request) error
 	metrics *ingest.ReceiverMetrics
@@ -35,12 +34,12 @@ type Server struct {
 
 // New makes a Server that gives what it reads to w.
 func New(cfg Config, w ingest.Sink, m *ingest.ReceiverMetrics, log *slog.Logger) *Server {
-	return newServer(cfg, w.Limit(), w.Write, m, log)
+	return newServer(cfg, ingest.BodiesFor(w), w.Write, m, log)
 }
 
-func newServer(cfg Config, limit int64, write func(context.Context, ingest.Request) error,
+func newServer(cfg Config, bodies *ingest.Bodies, write func(context.Context, ingest.Request) error,
 	m *ingest.ReceiverMetrics, log *slog.Logger) *Server {
-	return &Server{cfg: cfg, limit: limit, bodies: ingest.NewBodies(limit), write: write, metrics: m, log: log}
+	return &Server{cfg: cfg, bodies: bodies, write: write, metrics: m, log: log}
 }
 
 // samplePace is how often a refused request is described in the log.

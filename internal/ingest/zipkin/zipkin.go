@@ -35,12 +35,12 @@ type Server struct {
 
 // New makes a Server that gives what it reads to w.
 func New(cfg Config, w ingest.Sink, m *ingest.ReceiverMetrics, log *slog.Logger) *Server {
-	return newServer(cfg, w.Limit(), w.Write, m, log)
+	return newServer(cfg, ingest.BodiesFor(w), w.Write, m, log)
 }
 
-func newServer(cfg Config, limit int64, write func(context.Context, ingest.Request) error,
+func newServer(cfg Config, bodies *ingest.Bodies, write func(context.Context, ingest.Request) error,
 	m *ingest.ReceiverMetrics, log *slog.Logger) *Server {
-	return &Server{cfg: cfg, bodies: ingest.NewBodies(limit), write: write, metrics: m, log: log}
+	return &Server{cfg: cfg, bodies: bodies, write: write, metrics: m, log: log}
 }
 
 // Handler serves POST /api/v2/spans.

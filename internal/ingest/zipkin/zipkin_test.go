@@ -164,7 +164,7 @@ func post(t *testing.T, result error, body string, header ...string) (*httptest.
 		got = append(got, req)
 		return result
 	}
-	s := newServer(DefaultConfig(), testLimit, write, ingest.NewReceiverMetrics(), slog.New(slog.DiscardHandler))
+	s := newServer(DefaultConfig(), ingest.NewBodies(testLimit), write, ingest.NewReceiverMetrics(), slog.New(slog.DiscardHandler))
 	r := httptest.NewRequest(http.MethodPost, "/api/v2/spans", strings.NewReader(body))
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
