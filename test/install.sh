@@ -1,11 +1,18 @@
 #!/usr/bin/env bash
-# Installs what CI needs beside Go and Node: a browser. Does nothing where it is there already.
+# Installs what CI needs beside Go and Node: a browser, a JDK and Maven. Does nothing where they are there already.
 set -euo pipefail
+missing=()
 if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null && ! command -v google-chrome >/dev/null; then
+  missing+=(chromium fonts-noto-cjk)
+fi
+command -v javac >/dev/null || missing+=(default-jdk-headless)
+command -v mvn >/dev/null || missing+=(maven)
+if [ ${#missing[@]} -gt 0 ]; then
   export DEBIAN_FRONTEND=noninteractive
   sudo=""; [ "$(id -u)" = 0 ] || sudo=sudo
   $sudo apt-get update -qq
-  $sudo apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk
+  $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}"
 fi
 go version
 node --version
+java -version

@@ -13,6 +13,7 @@ import (
 type half struct {
 	App           string `json:"app"`
 	SpanID        string `json:"spanId"`
+	SofaSpanID    string `json:"sofaSpanId"`
 	TwinSpanID    string `json:"twinSpanId"`
 	Kind          string `json:"kind"`
 	StartUnixNano string `json:"startUnixNano"`

@@ -1,3 +1,13 @@
 module github.com/twinspan/twinspan/test/e2e
 
 go 1.26.0
+
+require (
+	github.com/twinspan/twinspan/sdk v0.0.0
+	github.com/twinspan/twinspan/sdk/contrib/nethttp v0.0.0
+)
+
+replace (
+	github.com/twinspan/twinspan/sdk => ../../sdk
+	github.com/twinspan/twinspan/sdk/contrib/nethttp => ../../sdk/contrib/nethttp
+)
