@@ -70,9 +70,9 @@ func TestDubboOnTheWire(t *testing.T) {
 				continue // a heartbeat
 			}
 			found++
-			var r remote
+			var r SpanContext
 			r.extract(MapCarrier{propagationKeys[Dubbo]: text}, []Propagation{Dubbo})
-			if !r.found() || !r.trace.IsSOFA() {
+			if !r.Valid() || !r.trace.IsSOFA() {
 				t.Errorf("%s, frame %d: nothing in %q", file, i, text)
 				continue
 			}
