@@ -24,6 +24,7 @@ import (
 	"github.com/twinspan/twinspan/internal/ingest/rawgrpc"
 	"github.com/twinspan/twinspan/internal/ingest/skywalking"
 	"github.com/twinspan/twinspan/internal/ingest/zipkin"
+	"github.com/twinspan/twinspan/internal/store"
 	"github.com/twinspan/twinspan/internal/store/pebble"
 	"github.com/twinspan/twinspan/internal/tenant"
 )
@@ -51,7 +52,9 @@ func (p *process) startCollector(ctx context.Context) error {
 // openPipelines opens what the tenants have. They share the store's cache and the memory of requests that come in.
 func (p *process) openPipelines(ctx context.Context) error {
 	cfg := p.cfg
-	cfg.Store.Cache = pebble.NewCache(cfg.Store.MemoryBytes)
+	packed, unpacked := cfg.Store.Caches()
+	cfg.Store.Cache = pebble.NewCache(packed)
+	blocks := store.NewCache(unpacked)
 	p.closers = append(p.closers, cfg.Store.Cache.Close)
 	cfg.Ingest.Room = ingest.NewRoom(&cfg.Ingest)
 	p.pipelines = make(map[string]*pipeline)
@@ -60,7 +63,7 @@ func (p *process) openPipelines(ctx context.Context) error {
 	cfg.Collect.RangeBytes = max(minRangeBytes, cfg.Collect.RangeBytes/int64(len(tenants)))
 	cfg.Collect.MaxWaiting = max(minWaiting, cfg.Collect.MaxWaiting/len(tenants))
 	for _, has := range tenants {
-		t := &pipeline{tenant: has.Name, dir: tenantDir(cfg.DataDir, has.Name), cfg: cfg, log: p.log, registry: p.registry}
+		t := &pipeline{tenant: has.Name, dir: tenantDir(cfg.DataDir, has.Name), cfg: cfg, log: p.log, registry: p.registry, blocks: blocks}
 		if len(p.cfg.Tenants) > 0 {
 			t.log = p.log.With("tenant", has.Name)
 			t.registry = prometheus.WrapRegistererWith(prometheus.Labels{"tenant": has.Name}, p.registry)

@@ -35,6 +35,7 @@ type pipeline struct {
 	log      *slog.Logger
 	registry prometheus.Registerer
 
+	blocks    *store.Cache
 	store     *store.Store
 	wal       *wal.Log
 	collect   *collect.Collector
@@ -105,7 +106,7 @@ func (t *pipeline) openStore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if t.store, err = store.Open(ctx, kv); err != nil {
+	if t.store, err = store.OpenWith(ctx, kv, t.blocks); err != nil {
 		return errors.Join(err, kv.Close())
 	}
 	t.closers = append(t.closers, func() { t.closed("span store", t.store.Close()) })

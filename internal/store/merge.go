@@ -12,7 +12,7 @@ import (
 
 const (
 	// fanout is how many tallies of one level are added up.
-	fanout = 16
+	fanout = 8
 	// maxTops is how many tallies a volume that is no longer written to may keep beside each other.
 	maxTops = 4
 	// maxMerges bounds the sums that are written beside one range.

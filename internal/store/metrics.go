@@ -13,9 +13,10 @@ type Metrics struct {
 	blocks                         prometheus.Counter
 	rollupChunks                   prometheus.Counter
 	merges, mergeFailures          prometheus.Counter
+	cacheHits, cacheMisses         prometheus.Counter
 	writeSeconds                   prometheus.Histogram
 	readSeconds                    *prometheus.HistogramVec
-	size, kept                     prometheus.GaugeFunc
+	size, kept, cacheBytes         prometheus.GaugeFunc
 }
 
 func newMetrics(s *Store) *Metrics {
@@ -38,6 +39,10 @@ func newMetrics(s *Store) *Metrics {
 		merges:       counter("rollup_merges_total", "Sums of roll-ups that were written."),
 		mergeFailures: counter("rollup_merge_failures_total",
 			"Roll-ups that could not be read to add them up; topology that needs them fails, too."),
+		cacheHits:   counter("cache_hits_total", "Blocks and ids that were found unpacked."),
+		cacheMisses: counter("cache_misses_total", "Blocks and ids that were read and unpacked."),
+		cacheBytes: prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "twinspan_store_cache_bytes",
+			Help: "Memory of blocks and ids that are kept unpacked."}, func() float64 { return float64(s.cache.bytes(s)) }),
 		writeSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "twinspan_store_write_duration_seconds",
 			Help: "Duration of writing a range.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}),
 		readSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "twinspan_store_read_duration_seconds",
@@ -51,7 +56,7 @@ func newMetrics(s *Store) *Metrics {
 // Register adds the collectors to r; it panics if they are there already, which is a mistake in the program: one process
 // has one store.
 func (m *Metrics) Register(r prometheus.Registerer) {
-	r.MustRegister(m.ranges, m.calls, m.bytes, m.failures, m.dropped, m.crowded, m.blocks, m.rollupChunks, m.merges, m.mergeFailures, m.writeSeconds, m.readSeconds, m.size, m.kept)
+	r.MustRegister(m.ranges, m.calls, m.bytes, m.failures, m.dropped, m.crowded, m.blocks, m.rollupChunks, m.merges, m.mergeFailures, m.cacheHits, m.cacheMisses, m.cacheBytes, m.writeSeconds, m.readSeconds, m.size, m.kept)
 }
 
 func (m *Metrics) read(what string, from time.Time) {

@@ -18,6 +18,10 @@ func corrupt(err error) error {
 }
 
 func (s *Store) readIDs(ctx context.Context, r *rangeInfo, chunk int) (*ids, error) {
+	key := cacheKey{r, kindIDs, chunk}
+	if d, ok := s.cached(key, false).(*ids); ok {
+		return d, nil
+	}
 	b, err := getValue(ctx, r.volume, r.id, kindIDs, chunk)
 	if err != nil {
 		return nil, err
@@ -25,6 +29,9 @@ func (s *Store) readIDs(ctx context.Context, r *rangeInfo, chunk int) (*ids, err
 	d, err := openIDs(s.codec, b)
 	if err == nil && d.n != r.chunks[chunk] {
 		err = fmt.Errorf("%w: a chunk of ids has %d traces, not %d", ErrCorrupt, d.n, r.chunks[chunk])
+	}
+	if err == nil {
+		s.cache.put(s, key, d, d.size())
 	}
 	return d, err
 }

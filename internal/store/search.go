@@ -150,6 +150,11 @@ func (s *Store) Search(ctx context.Context, q *Query, yield func(span.Call) bool
 	if err := run.run(ctx); err != nil {
 		return fmt.Errorf("store: searching: %w", corrupt(err))
 	}
+	for _, left := range run.heap {
+		if left.open != nil {
+			s.putBlock(left.open)
+		}
+	}
 	return nil
 }
 
@@ -301,6 +306,11 @@ func (s *search) flush(ctx context.Context) (more bool, err error) {
 		})
 		if err != nil {
 			return false, fmt.Errorf("range %s, block %d: %w", b.rng.id, b.number, err)
+		}
+	}
+	for b := range byBlock {
+		if len(b.rows) == 0 { // nothing of it is on the heap
+			s.store.putBlock(b)
 		}
 	}
 	clear(s.batch)
@@ -466,11 +476,11 @@ func (s *search) narrow(ctx context.Context, r *rangeInfo, found []bounds, w *wa
 }
 
 func (s *search) openBlock(ctx context.Context, r *rangeInfo, number int) error {
-	f, err := s.store.readFilters(ctx, r, number)
+	b, err := s.store.openBlock(ctx, r, number)
 	if err != nil {
 		return err
 	}
-	b := &openBlock{rng: r, number: number, filters: f}
+	f := b.filters
 	keep := f.match(s.q)
 	if f.err != nil {
 		return f.err
@@ -486,6 +496,7 @@ func (s *search) openBlock(ctx context.Context, r *rangeInfo, number int) error 
 		}
 	}
 	if len(b.rows) == 0 {
+		s.store.putBlock(b)
 		return nil
 	}
 	b.rows.init()
@@ -575,15 +586,14 @@ func (s *Store) readTrace(ctx context.Context, p *tracePlace, trace id.Trace, ca
 			return calls, false, fmt.Errorf("range %s: %w: a trace's block is not known", p.rng.id, ErrCorrupt)
 		}
 		at = next
-		f, err := s.readFilters(ctx, p.rng, block)
+		b, err := s.openBlock(ctx, p.rng, block)
 		if err == nil {
-			rows := f.rowsOf(p.number)
+			rows := b.rowsOf(p.number)
 			if len(rows) != next-first {
 				return calls, false, fmt.Errorf("range %s, block %d: %w: it has %d calls of a trace, not %d", p.rng.id, block, ErrCorrupt, len(rows), next-first)
 			}
 			rows = rows[:min(len(rows), limit-len(calls))]
 			truncated = truncated || len(rows) < next-first
-			b := &openBlock{rng: p.rng, number: block, filters: f}
 			err = s.fill(ctx, b, rows, false, a, func(i int, c span.Call) error {
 				if !d.fill(&c, number, first+i, a) {
 					return fmt.Errorf("%w: a call's halves are not those of its ids", ErrCorrupt)
@@ -591,6 +601,9 @@ func (s *Store) readTrace(ctx context.Context, p *tracePlace, trace id.Trace, ca
 				calls = append(calls, c)
 				return nil
 			})
+			if err == nil {
+				s.putBlock(b)
+			}
 		}
 		if err != nil {
 			return calls, false, fmt.Errorf("range %s, block %d: %w", p.rng.id, block, err)

@@ -137,6 +137,7 @@ type Store struct {
 	kv    KV
 	codec *column.Codec
 	index *index
+	cache *Cache
 	// metrics is set by Open.
 	metrics *Metrics
 	// scratch holds *scratch.
@@ -149,13 +150,17 @@ type Store struct {
 	closed bool
 }
 
-// Open reads what ranges are done. The KV is the store's from now on; Close closes it. After an error it is the caller's.
-func Open(ctx context.Context, kv KV) (*Store, error) {
+// Open reads what ranges are done. The KV is the store's from now on; Close closes it. After an error it is the caller's. The
+// store keeps nothing unpacked.
+func Open(ctx context.Context, kv KV) (*Store, error) { return OpenWith(ctx, kv, NewCache(0)) }
+
+// OpenWith is Open with a cache, which other stores may use, too.
+func OpenWith(ctx context.Context, kv KV, cache *Cache) (*Store, error) {
 	codec, err := column.NewCodec()
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{kv: kv, codec: codec, index: newIndex()}
+	s := &Store{kv: kv, codec: codec, index: newIndex(), cache: cache}
 	s.metrics = newMetrics(s)
 	volumes := kv.Volumes()
 	for i, v := range volumes {
@@ -217,6 +222,7 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
+	s.cache.forget(s, nil)
 	s.release()
 	return s.kv.Close()
 }
@@ -343,6 +349,7 @@ func (s *Store) drop(volumes []Volume) (dropped []Day, err error) {
 				s.metrics.dropped.Inc()
 				dropped = append(dropped, v.Day())
 				s.index.drop(v)
+				s.cache.forget(s, v)
 			}
 		}
 		v.Release()

@@ -12,7 +12,7 @@ import (
 )
 
 // A range's roll-ups are read again and again, and a day has thousands of ranges. So roll-ups of several ranges of a volume
-// are added up, sixteen at a time, these sums again, and so on; each sum is written beside the next range and holds as long
+// are added up, eight at a time, these sums again, and so on; each sum is written beside the next range and holds as long
 // as that range and all ranges in it are there. They are derived: the ranges keep their own, and who reads without sums gets
 // the same.
 

@@ -53,11 +53,11 @@ func (s *Store) Times(ctx context.Context, from, to int64) (times Interval, err 
 		if times.From < times.To && max(b.least, from) >= times.From && min(b.greatest, to-1) < times.To {
 			continue
 		}
-		f, err := s.readFilters(ctx, o.rng, o.block)
+		f, err := s.openBlock(ctx, o.rng, o.block)
 		if err != nil {
 			return times, fmt.Errorf("store: reading range %s, block %d: %w", o.rng.id, o.block, corrupt(err))
 		}
-		for i := range f.rows {
+		for i := range f.filters.rows {
 			if at := f.time(i); at >= from && at < to {
 				times.Include(at, at+1)
 			}
@@ -65,6 +65,7 @@ func (s *Store) Times(ctx context.Context, from, to int64) (times Interval, err 
 		if f.err != nil {
 			return times, fmt.Errorf("store: reading range %s, block %d: %w", o.rng.id, o.block, corrupt(f.err))
 		}
+		s.putBlock(f)
 	}
 	return times, nil
 }

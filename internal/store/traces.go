@@ -131,10 +131,11 @@ func (b *traceBatch) read(ctx context.Context) error {
 
 // readBlock reads the runs of one block.
 func (b *traceBatch) readBlock(ctx context.Context, runs []traceRunOf) error {
-	f, err := b.store.readFilters(ctx, runs[0].rng, runs[0].block)
+	open, err := b.store.openBlock(ctx, runs[0].rng, runs[0].block)
 	if err != nil {
 		return err
 	}
+	f := open.filters
 	runOf := make(map[int64]int, len(runs))
 	for i := range runs {
 		runOf[int64(runs[i].number)] = i
@@ -151,7 +152,6 @@ func (b *traceBatch) readBlock(ctx context.Context, runs []traceRunOf) error {
 	}
 	var a arena
 	given, read := make([]int, len(runs)), make([][]span.Call, len(runs))
-	open := &openBlock{rng: runs[0].rng, number: runs[0].block, filters: f}
 	err = b.store.fill(ctx, open, rows, false, &a, func(i int, c span.Call) error {
 		r := &runs[of[i]]
 		call := r.first + given[of[i]]
@@ -164,6 +164,7 @@ func (b *traceBatch) readBlock(ctx context.Context, runs []traceRunOf) error {
 	if err != nil {
 		return err
 	}
+	b.store.putBlock(open)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i := range runs {

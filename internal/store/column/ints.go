@@ -164,6 +164,15 @@ func (g *Group) Ints(id, n int) (Ints, error) {
 // Len is the number of values.
 func (v *Ints) Len() int { return v.n }
 
+// Size is about the bytes that the column holds.
+func (v *Ints) Size() int {
+	n := 96 + 8*len(v.values)
+	for i := range v.planes {
+		n += len(v.planes[i])
+	}
+	return n
+}
+
 // Const says that all values are the same.
 func (v *Ints) Const() bool { return v.kind == intsConst || v.n == 0 }
 

@@ -250,6 +250,23 @@ func (s *Strings) All() []string {
 	return s.all
 }
 
+// Size is about the bytes that the column holds.
+func (s *Strings) Size() int {
+	n := 160 + s.index.Size() + len(s.text) + 8*len(s.holes) + 16*(len(s.values)+len(s.all))
+	for _, v := range s.values {
+		n += len(v)
+	}
+	for i := range s.numbers {
+		n += s.numbers[i].Size()
+	}
+	if s.kind == textPattern {
+		for _, v := range s.all {
+			n += len(v)
+		}
+	}
+	return n
+}
+
 // Const says that all rows have the same text.
 func (s *Strings) Const() bool { return s.kind == textConst || s.rows == 0 }
 

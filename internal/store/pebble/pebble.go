@@ -31,8 +31,10 @@ type Config struct {
 	// MaxBytes is the size on disk beyond which the oldest data is dropped, 0 for none. A day goes on in a further
 	// directory at a twentieth of it or, without it, of the disk.
 	MaxBytes int64 `yaml:"max_bytes"`
-	// MemoryBytes is the size of the cache of what was read.
+	// MemoryBytes is the size of the caches of what was read.
 	MemoryBytes int64 `yaml:"memory_bytes"`
+	// UnpackedBytes of MemoryBytes are for blocks that stay unpacked.
+	UnpackedBytes int64 `yaml:"unpacked_bytes"`
 	// ReserveBytes of the disk are left free: where less is left, the oldest data is dropped, and a write that would use
 	// them finds the disk full. The databases' own bookkeeping and the log need some room always.
 	ReserveBytes int64 `yaml:"reserve_bytes"`
@@ -44,7 +46,7 @@ type Config struct {
 
 // DefaultConfig keeps seven days.
 func DefaultConfig() Config {
-	return Config{RetentionDays: 7, MemoryBytes: 128 << 20, ReserveBytes: 256 << 20}
+	return Config{RetentionDays: 7, MemoryBytes: 128 << 20, UnpackedBytes: 48 << 20, ReserveBytes: 256 << 20}
 }
 
 // Validate checks what the settings say, not the directory.
@@ -56,10 +58,18 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("max_bytes is %d: give at least 1048576, or 0 for no limit", c.MaxBytes)
 	case c.MemoryBytes < 0:
 		return fmt.Errorf("memory_bytes is %d: it cannot be negative", c.MemoryBytes)
+	case c.UnpackedBytes < 0:
+		return fmt.Errorf("unpacked_bytes is %d: it cannot be negative", c.UnpackedBytes)
 	case c.ReserveBytes < 0:
 		return fmt.Errorf("reserve_bytes is %d: it cannot be negative", c.ReserveBytes)
 	}
 	return nil
+}
+
+// Caches gives how much each of the two caches may hold: that of what lies on disk, and that of unpacked blocks.
+func (c *Config) Caches() (packed, unpacked int64) {
+	unpacked = min(c.UnpackedBytes, c.MemoryBytes)
+	return c.MemoryBytes - unpacked, unpacked
 }
 
 const (
@@ -127,7 +137,7 @@ func (k *KV) open() error {
 
 func (k *KV) openDatabases() error {
 	if k.cache = k.cfg.Cache; k.cache == nil {
-		k.cache = NewCache(k.cfg.MemoryBytes)
+		k.cache = NewCache(k.cfg.MemoryBytes) // who shares none has no cache of unpacked blocks
 		k.ownCache = true
 	}
 	names, err := k.fs.List(k.cfg.Dir)

@@ -29,7 +29,7 @@ func openStore(t testing.TB, cfg Config) *store.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := store.Open(context.Background(), kv)
+	s, err := store.OpenWith(context.Background(), kv, store.NewCache(4<<20))
 	if err != nil {
 		t.Fatal(err)
 	}

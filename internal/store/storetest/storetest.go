@@ -555,6 +555,11 @@ func testConcurrent(t *testing.T, open func() *store.Store) {
 					return
 				}
 				s.Stats()
+				if found := Search(t, s, &store.Query{From: math.MinInt64, App: "app-1"}, 30); len(found) > 0 {
+					if _, _, err := s.Traces(ctx, []id.Trace{found[0].Trace()}, 10); err != nil {
+						t.Error(err)
+					}
+				}
 			}
 		})
 	}
