@@ -177,7 +177,9 @@ func TestPowerLossAnywhere(t *testing.T) {
 			return nil
 		}
 		cfg := vfs.CrashCloneCfg{}
-		if len(crashes)%2 == 1 {
+		// Pebble moves its marker before it syncs the directory: a disk that keeps the new marker but not the file, synced
+		// itself, that it names is more than it promises to survive.
+		if len(crashes)%2 == 1 && !strings.Contains(op.Path, "/marker.") {
 			cfg = vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rand.New(rand.NewPCG(uint64(calls), 3))}
 		}
 		c := &crash{at: fmt.Sprintf("before call %d, %v", calls, op), acknowledged: w.done.Load(), expiring: w.expiring.Load()}
