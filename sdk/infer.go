@@ -382,6 +382,9 @@ func (s *Span) setRemoteApp(app, name string) {
 
 // endpoint sets the field that names the store's or broker's address.
 func (s *Span) endpoint(at *facts, key string) {
+	if s.component == RedisClient {
+		return // it has no such field
+	}
 	if address := hostPort(s.fact(at, factHost), s.fact(at, factPort)); address != "" {
 		s.derive(key, address)
 	}
