@@ -100,8 +100,7 @@ func (m *metricsFinder) stop(at int64) {
 // halves counts halves as they are stored: no trace is read where a half alone tells all.
 func (m *metricsFinder) halves(ctx context.Context, f *traceql.SpansetFilter, p *plan, from, to int64, until time.Time) error {
 	for i := range p.lookups {
-		l := &p.lookups[i]
-		l.filter, l.query.Lean = nil, !m.query.NeedsPayload()
+		p.lookups[i].Lean = !m.query.NeedsPayload()
 	}
 	rows := m.service.newScan(p, store.Position{}, until)
 	for {

@@ -13,21 +13,9 @@ import (
 
 // plan is how the traces of a TraceQL query are looked for: each has a stored call that one of the lookups finds.
 type plan struct {
-	lookups []lookFor
+	lookups []store.Query
 	// traces are those that can match at all, by their ids; nil if there is no such restriction.
 	traces []id.Trace
-}
-
-// lookFor is one of several searches.
-type lookFor struct {
-	query store.Query
-	// filter, unless nil, must be possible for one of the call's halves.
-	filter *traceql.SpansetFilter
-}
-
-// wants says whether a call that the store found counts.
-func (l *lookFor) wants(c *span.Call) bool {
-	return l.filter == nil || c.Client != nil && l.filter.MayMatch(c.Client) || c.Server != nil && l.filter.MayMatch(c.Server)
 }
 
 // newPlan takes from a query what the store can answer by its indexes and columns. What it cannot is evaluated later, on
@@ -43,13 +31,12 @@ func newPlan(q *traceql.Query, from, to int64) plan {
 		if !t.pushed {
 			t.addRoot(c.Conditions)
 		}
-		l := lookFor{query: t.query}
-		if !t.complete {
-			l.filter = c.Filter
+		if !t.complete && c.Filter != nil {
+			t.half().Test = c.Filter.MayMatch
 		}
-		// Where the store tests all, the calls' attributes are not needed to choose traces.
-		l.query.Lean = l.filter == nil
-		p.lookups = append(p.lookups, l)
+		// The store tests all, so that the calls' attributes are not needed to choose traces.
+		t.query.Lean = true
+		p.lookups = append(p.lookups, t.query)
 		if t.trace.IsZero() {
 			byID = false
 		} else {
@@ -246,7 +233,6 @@ type scan struct {
 
 type scanSource struct {
 	*merger
-	look  *lookFor
 	head  span.Call
 	at    store.Position
 	state uint8
@@ -264,44 +250,38 @@ const scanChunk = 128
 func (s *Service) newScan(p *plan, after store.Position, until time.Time) *scan {
 	out := &scan{sources: make([]scanSource, len(p.lookups))}
 	for i := range out.sources {
-		m := newMerger(s.readers, p.lookups[i].query, after, scanChunk)
+		m := newMerger(s.readers, p.lookups[i], after, scanChunk)
 		m.until, m.now = until, s.now
-		out.sources[i] = scanSource{merger: m, look: &p.lookups[i]}
+		out.sources[i] = scanSource{merger: m}
 	}
 	return out
 }
 
 // next gives the next call that a lookup wants, with its place.
 func (s *scan) next(ctx context.Context) (c span.Call, at store.Position, ok bool, err error) {
-	for {
-		first := -1
-		for i := range s.sources {
-			src := &s.sources[i]
-			if src.state == scanEmpty {
-				if err := s.advance(ctx, src); err != nil {
-					return c, at, false, err
-				}
-			}
-			if src.state == scanHead && (first < 0 || src.at.Compare(s.sources[first].at) < 0) {
-				first = i
+	first := -1
+	for i := range s.sources {
+		src := &s.sources[i]
+		if src.state == scanEmpty {
+			if err := s.advance(ctx, src); err != nil {
+				return c, at, false, err
 			}
 		}
-		if first < 0 || s.stopped && s.sources[first].at.Compare(s.resume) >= 0 {
-			return c, at, false, nil
-		}
-		c, at = s.sources[first].head, s.sources[first].at
-		wanted := false
-		for i := range s.sources {
-			if src := &s.sources[i]; src.state == scanHead && src.at == at {
-				wanted = wanted || src.look.wants(&src.head)
-				src.state = scanEmpty
-			}
-		}
-		s.seen++
-		if wanted {
-			return c, at, true, nil
+		if src.state == scanHead && (first < 0 || src.at.Compare(s.sources[first].at) < 0) {
+			first = i
 		}
 	}
+	if first < 0 || s.stopped && s.sources[first].at.Compare(s.resume) >= 0 {
+		return c, at, false, nil
+	}
+	c, at = s.sources[first].head, s.sources[first].at
+	for i := range s.sources {
+		if src := &s.sources[i]; src.state == scanHead && src.at == at {
+			src.state = scanEmpty
+		}
+	}
+	s.seen++
+	return c, at, true, nil
 }
 
 func (s *scan) advance(ctx context.Context, src *scanSource) error {
@@ -329,10 +309,10 @@ func (p *plan) isBefore(c *span.Call, after store.Position) bool {
 		return false
 	}
 	for i := range p.lookups {
-		q := p.lookups[i].query
+		q := p.lookups[i]
 		// A relative range may have moved since the page before.
 		q.From, q.To, q.After = math.MinInt64, 0, store.Position{}
-		if q.Match(c) && p.lookups[i].wants(c) {
+		if q.Match(c) {
 			return true
 		}
 	}

@@ -213,7 +213,7 @@ type traceFinder struct {
 // firstTraces and mostTraces are how many traces are read together: few at first, for the page may be full soon.
 const (
 	firstTraces = 8
-	mostTraces  = 64
+	mostTraces  = 256
 )
 
 type foundTrace struct {

@@ -213,6 +213,38 @@ func (m *matcher) flags(q *Query) {
 	}
 }
 
+// testBatch is how many calls are put together at once to be tested.
+const testBatch = 256
+
+// testHalves drops the rows of keep without a half that the filter wants, its Test included. What is put together for that
+// is thrown away again: few rows come so far and stay.
+func (s *Store) testHalves(ctx context.Context, b *openBlock, f *HalfFilter, keep []bool) error {
+	rows := make([]int, 0, testBatch)
+	test := func() error {
+		var a arena
+		err := s.fill(ctx, b, rows, false, &a, func(i int, c span.Call) error {
+			keep[rows[i]] = either(&c, f.Match)
+			return nil
+		})
+		rows = rows[:0]
+		return err
+	}
+	for i, k := range keep {
+		if !k {
+			continue
+		}
+		if rows = append(rows, i); len(rows) == testBatch {
+			if err := test(); err != nil {
+				return err
+			}
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	return test()
+}
+
 // matchTags drops the rows of keep whose attributes do not match, reading only the columns of the tags' keys.
 func (s *Store) matchTags(ctx context.Context, b *openBlock, tags []Tag, keep []bool) error {
 	if err := s.openPayload(ctx, b); err != nil {

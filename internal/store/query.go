@@ -49,6 +49,8 @@ type HalfFilter struct {
 	Status                    *span.Status
 	// MinDuration and MaxDuration are inclusive, in nanoseconds; 0 is no bound.
 	MinDuration, MaxDuration int64
+	// Test, unless nil, is asked about the halves for which all else holds. It must not look at ids: they are not there yet.
+	Test func(*span.Half) bool
 }
 
 // Text is what a text must be: Is, unless that is "", and such that Test, unless nil, is true.
@@ -65,7 +67,8 @@ func (t *Text) match(s string) bool { return (t.Is == "" || s == t.Is) && (t.Tes
 func (f *HalfFilter) Match(h *span.Half) bool {
 	return f.App.match(h.App) && f.Operation.match(h.Operation) && f.Component.match(h.Component) &&
 		(f.Kind == nil || h.Kind == *f.Kind) && (f.Status == nil || h.Status == *f.Status) &&
-		(f.MinDuration == 0 || h.Duration >= f.MinDuration) && (f.MaxDuration == 0 || h.Duration <= f.MaxDuration)
+		(f.MinDuration == 0 || h.Duration >= f.MinDuration) && (f.MaxDuration == 0 || h.Duration <= f.MaxDuration) &&
+		(f.Test == nil || f.Test(h))
 }
 
 // may says whether a half within bounds can match.

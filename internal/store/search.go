@@ -490,6 +490,11 @@ func (s *search) openBlock(ctx context.Context, r *rangeInfo, number int) error 
 			return err
 		}
 	}
+	if s.q.Half != nil && s.q.Half.Test != nil && slices.Contains(keep, true) {
+		if err := s.store.testHalves(ctx, b, s.q.Half, keep); err != nil {
+			return err
+		}
+	}
 	for i, k := range keep {
 		if k {
 			b.rows = append(b.rows, timedRow{f.time(i), i})

@@ -39,10 +39,11 @@ func alone(e Expr) bool {
 	return true
 }
 
-// ofTrace says that a half alone does not tell the attribute.
+// ofTrace says that a half alone does not tell the attribute. Ids count as such: a store that tests a half may not have
+// them at hand.
 func (a Attribute) ofTrace() bool {
 	switch a.Intrinsic {
-	case ChildCount, NestedSetLeft, NestedSetRight, NestedSetParent, TraceDuration, RootName, RootService,
+	case SpanID, SpanParentID, Parent, TraceID, ChildCount, NestedSetLeft, NestedSetRight, NestedSetParent, TraceDuration, RootName, RootService,
 		CallCaller, CallCallee, CallOperation, CallType, CallGap, CallLoadTest, CallResultCode, CallCallerAddress, CallCalleeAddress:
 		return true
 	}

@@ -241,7 +241,7 @@ func (g *Gen) halfFilter(h *store.HalfFilter) *store.HalfFilter {
 	if h == nil {
 		h = new(store.HalfFilter)
 	}
-	switch g.IntN(8) {
+	switch g.IntN(9) {
 	case 0:
 		h.App.Is = g.App()
 	case 1:
@@ -260,6 +260,8 @@ func (g *Gen) halfFilter(h *store.HalfFilter) *store.HalfFilter {
 		h.MinDuration = int64(g.IntN(20)) * 1e6
 	case 7:
 		h.MaxDuration = int64(1+g.IntN(20)) * 1e6
+	case 8:
+		h.Test = func(h *span.Half) bool { return len(h.Payload)%2 == 0 && h.Kind != span.KindInternal }
 	}
 	return h
 }
