@@ -6,6 +6,7 @@ require (
 	github.com/SkyAPM/go2sky v1.5.0
 	github.com/jaegertracing/jaeger-idl v0.14.0
 	github.com/opentracing/opentracing-go v1.2.0
+	github.com/openzipkin/zipkin-go v0.4.3
 	github.com/uber/jaeger-client-go v2.30.0+incompatible
 	google.golang.org/grpc v1.85.0
 	skywalking.apache.org/repo/goapi v0.0.0-20230314034821-0c5a44bb767a

@@ -2,12 +2,14 @@ package zipkin
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/twinspan/twinspan/internal/ingest"
+	"github.com/twinspan/twinspan/internal/ingest/thrift"
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/sdk/id"
 )
@@ -21,39 +23,147 @@ type decoder struct {
 	describer span.Describer
 }
 
+// format is how a request's spans are encoded.
+type format uint8
+
+const (
+	formatJSON format = iota
+	formatProto
+	formatV1JSON
+	formatV1Thrift
+)
+
 // decode reads a list of spans. Zipkin has no way to take a part of them: one that cannot be read refuses all. Errors are
 // ingest.ErrInvalid or ingest.ErrTooLarge, wrapped.
-func decode(body []byte, limits *Config) (*decoder, error) {
-	var list []json.RawMessage
-	if err := json.Unmarshal(body, &list); err != nil {
-		return nil, fmt.Errorf("%w: want a JSON list of spans: %w", ingest.ErrInvalid, err)
+func decode(body []byte, f format, limits *Config) (*decoder, error) {
+	d := &decoder{describer: span.Describer{MarkAttr: true}}
+	if f == formatV1Thrift {
+		return d, d.thrift(body, limits)
+	}
+	list, err := split(body, f)
+	if err != nil {
+		return nil, err
 	}
 	if len(list) > limits.MaxSpans {
 		return nil, fmt.Errorf("%w: it has %d spans, the limit is %d", ingest.ErrTooLarge, len(list), limits.MaxSpans)
 	}
-	d := &decoder{halves: make([]span.Half, 0, len(list)), describer: span.Describer{MarkAttr: true}}
+	d.halves = make([]span.Half, 0, len(list))
 	for i, raw := range list {
-		if len(raw) > limits.MaxSpanBytes {
-			return nil, fmt.Errorf("%w: span %d of %d (from 0) has %d bytes, the limit is %d", ingest.ErrTooLarge, i, len(list),
-				len(raw), limits.MaxSpanBytes)
+		err := tooLarge(len(raw), limits)
+		if err == nil {
+			err = d.span(raw, f)
 		}
-		if err := d.span(raw); err != nil {
-			return nil, fmt.Errorf("%w: span %d of %d (from 0): %w", ingest.ErrInvalid, i, len(list), err)
+		if err != nil {
+			return nil, at(i, len(list), err)
 		}
 	}
 	return d, nil
 }
 
-func (d *decoder) span(raw []byte) error {
-	var m message
-	if err := json.Unmarshal(raw, &m); err != nil {
-		return err
+// at says which span of a list an error is about.
+func at(i, of int, err error) error {
+	if errors.Is(err, ingest.ErrTooLarge) {
+		return fmt.Errorf("span %d of %d (from 0): %w", i, of, err)
 	}
+	return fmt.Errorf("%w: span %d of %d (from 0): %w", ingest.ErrInvalid, i, of, err)
+}
+
+func tooLarge(size int, limits *Config) error {
+	if size > limits.MaxSpanBytes {
+		return fmt.Errorf("%w: it has %d bytes, the limit is %d", ingest.ErrTooLarge, size, limits.MaxSpanBytes)
+	}
+	return nil
+}
+
+// split gives the spans of a request in their encoded form.
+func split(body []byte, f format) ([][]byte, error) {
+	if f == formatProto {
+		return listProto(body)
+	}
+	var list []json.RawMessage
+	if err := json.Unmarshal(body, &list); err != nil {
+		return nil, fmt.Errorf("%w: want a JSON list of spans: %w", ingest.ErrInvalid, err)
+	}
+	out := make([][]byte, len(list))
+	for i, raw := range list {
+		out[i] = raw
+	}
+	return out, nil
+}
+
+// thrift reads a list of spans of the first model.
+func (d *decoder) thrift(body []byte, limits *Config) (err error) {
+	r := thrift.NewReader(body, false)
+	n := 0
+	r.List(func(t thrift.Type) bool {
+		if t != thrift.Struct || err != nil {
+			return false
+		}
+		if n++; n > limits.MaxSpans {
+			err = fmt.Errorf("%w: it has more than %d spans", ingest.ErrTooLarge, limits.MaxSpans)
+			return false
+		}
+		from := r.Offset()
+		s := v1Thrift(r)
+		raw := r.Since(from)
+		if r.Err() != nil {
+			return true
+		}
+		if err = tooLarge(len(raw), limits); err == nil {
+			err = d.both(&s, xxhash.Sum64(raw))
+		}
+		if err != nil {
+			err = at(n-1, n, err)
+		}
+		return true
+	})
+	if err == nil && r.Err() != nil {
+		err = fmt.Errorf("%w: want a list of zipkinCore.Span in the binary protocol: %w", ingest.ErrInvalid, r.Err())
+	}
+	return err
+}
+
+func (d *decoder) span(raw []byte, f format) error {
+	sum := xxhash.Sum64(raw)
+	switch f {
+	case formatProto:
+		m, err := messageProto(raw)
+		if err != nil {
+			return err
+		}
+		return d.add(&m, sum)
+	case formatV1JSON:
+		var s v1Span
+		if err := json.Unmarshal(raw, &s); err != nil {
+			return err
+		}
+		return d.both(&s, sum)
+	default:
+		var m message
+		if err := json.Unmarshal(raw, &m); err != nil {
+			return err
+		}
+		return d.add(&m, sum)
+	}
+}
+
+// both adds the sides of a span of the first model.
+func (d *decoder) both(s *v1Span, sum uint64) error {
+	for _, m := range s.messages() {
+		if err := d.add(&m, ingest.MixHash(sum, xxhash.Sum64String(m.Kind))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add makes a half of a span; sum is a hash of it as received.
+func (d *decoder) add(m *message, sum uint64) error {
 	h := span.Half{Route: span.RouteZipkin, Duration: int64(m.Duration) * 1000}
-	if err := identify(&h, &m); err != nil {
+	if err := identify(&h, m); err != nil {
 		return err
 	}
-	if h.Start = start(&m); h.Start == 0 {
+	if h.Start = start(m); h.Start == 0 {
 		d.timeless++
 		return nil
 	}
@@ -67,7 +177,7 @@ func (d *decoder) span(raw []byte) error {
 		h.Status = span.StatusError
 	}
 	if dotted := m.Tags.get(tagOriginSpan); dotted != "" {
-		sofa(&h, &m, dotted)
+		sofa(&h, m, dotted)
 	} else {
 		for _, t := range m.Tags {
 			h.Payload = h.Payload.AppendAttr(t.key, span.String(t.value))
@@ -81,7 +191,7 @@ func (d *decoder) span(raw []byte) error {
 		h.Payload = h.Payload.AppendStatusMessage(text)
 	}
 	d.describer.Describe(&h)
-	h.Origin = ingest.MixHash(xxhash.Sum64(raw), xxhash.Sum64String(h.App))
+	h.Origin = ingest.MixHash(sum, xxhash.Sum64String(h.App))
 	d.halves = append(d.halves, h)
 	return nil
 }

@@ -114,7 +114,7 @@ func sofaHalves(t *testing.T) (all []span.Half) {
 		t.Fatal(err)
 	}
 	for body := range bytes.Lines(bodies) {
-		d, err := decode(body, wide())
+		d, err := decode(body, formatJSON, wide())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,15 +1,13 @@
-// Package zipkin receives spans in Zipkin's v2 JSON (POST /api/v2/spans), from Zipkin's own clients and from Java
-// SOFATracer's reporter, whose dotted ids and trace ids it brings back. It opens no listener.
+// Package zipkin receives spans in Zipkin's formats: v2 as JSON and protobuf (POST /api/v2/spans), v1 as JSON and Thrift
+// (POST /api/v1/spans), from Zipkin's own clients and from Java SOFATracer's reporter, whose dotted ids and trace ids it
+// brings back. It opens no listener.
 package zipkin
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"mime"
 	"net/http"
-	"time"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -24,100 +22,78 @@ type Config = ingest.Limits
 func DefaultConfig() Config { return ingest.DefaultLimits() }
 
 // Server answers Zipkin's requests. It is safe for concurrent use and starts no goroutines.
-type Server struct {
-	cfg     Config
-	bodies  *ingest.Bodies
-	write   func(context.Context, ingest.Request) error
-	metrics *ingest.ReceiverMetrics
-	log     *slog.Logger
-	pace    ingest.Pace
-}
+type Server struct{ in *ingest.Intake }
 
 // New makes a Server that gives what it reads to w.
 func New(cfg Config, w ingest.Sink, m *ingest.ReceiverMetrics, log *slog.Logger) *Server {
-	return newServer(cfg, ingest.BodiesFor(w), w.Write, m, log)
+	return &Server{ingest.NewIntake(cfg, w, m, log)}
 }
 
-func newServer(cfg Config, bodies *ingest.Bodies, write func(context.Context, ingest.Request) error,
-	m *ingest.ReceiverMetrics, log *slog.Logger) *Server {
-	return &Server{cfg: cfg, bodies: bodies, write: write, metrics: m, log: log}
+// protocol is the label of the metrics.
+const protocol = "zipkin"
+
+// The content types.
+const (
+	typeJSON   = "application/json"
+	typeProto  = "application/x-protobuf"
+	typeThrift = "application/x-thrift"
+)
+
+// route is a path with the formats that it takes by their content types. Zipkin's server takes a request without a content
+// type for JSON.
+type route struct {
+	path    string
+	formats map[string]format
+	accept  string
 }
 
-// Handler serves POST /api/v2/spans.
+var routes = []route{
+	{"/api/v2/spans", map[string]format{"": formatJSON, typeJSON: formatJSON, typeProto: formatProto, "application/protobuf": formatProto},
+		typeJSON + ", " + typeProto},
+	{"/api/v1/spans", map[string]format{"": formatV1JSON, typeJSON: formatV1JSON, typeThrift: formatV1Thrift},
+		typeJSON + ", " + typeThrift},
+}
+
+// Handler serves POST /api/v2/spans and /api/v1/spans.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /api/v2/spans", s.serveSpans)
+	for _, to := range routes {
+		mux.HandleFunc("POST "+to.path, func(w http.ResponseWriter, r *http.Request) {
+			if err := s.take(w, r, &to); err != nil {
+				s.in.Answer(w, err, to.accept)
+				return
+			}
+			w.WriteHeader(http.StatusAccepted)
+		})
+	}
 	return mux
 }
 
-const (
-	protocol = "zipkin"
-	typeJSON = "application/json"
-)
-
-var errContentType = errors.New("content type not supported")
-
-func (s *Server) serveSpans(w http.ResponseWriter, r *http.Request) {
-	if err := s.take(w, r); err != nil {
-		outcome, status := s.outcome(err)
-		s.metrics.Requests.WithLabelValues(protocol, outcome).Inc()
-		if s.pace.Allow(time.Now(), samplePace) {
-			s.log.WarnContext(r.Context(), "Zipkin request not taken", "reason", err)
-		}
-		switch outcome {
-		case "later":
-			w.Header().Set("Retry-After", ingest.RetrySeconds(err, s.cfg.RetryAfter))
-		case "unsupported":
-			w.Header().Set("Accept-Encoding", ingest.Encodings)
-			w.Header().Set("Accept-Post", typeJSON)
-		}
-		http.Error(w, err.Error(), status)
-		return
-	}
-	s.metrics.Requests.WithLabelValues(protocol, "ok").Inc()
-	w.WriteHeader(http.StatusAccepted)
-}
-
-// samplePace is how often a refused request is described in the log.
-const samplePace = 10 * time.Second
-
-func (s *Server) take(w http.ResponseWriter, r *http.Request) error {
-	// Zipkin's server takes a request without a content type for JSON.
-	header := r.Header.Get("Content-Type")
-	if contentType, _, _ := mime.ParseMediaType(header); contentType != typeJSON && header != "" {
-		return fmt.Errorf("%w: it is %q, send %s", errContentType, header, typeJSON)
-	}
-	body, err := s.bodies.Read(w, r)
+// take reads and writes a request, and counts how it is answered.
+func (s *Server) take(w http.ResponseWriter, r *http.Request, to *route) error {
+	d, body, err := s.read(w, r, to)
 	if err != nil {
-		return err
+		return s.in.Refuse(r.Context(), protocol, err)
 	}
-	d, err := decode(body, &s.cfg)
-	if err != nil {
-		return err
+	var left ingest.Left
+	if d.timeless > 0 {
+		left = ingest.Left{Rejected: map[string]int{"timestamp": d.timeless}, First: "a span has no time at all"}
 	}
 	req := ingest.Request{Batch: span.Batch{Halves: d.halves}, Bytes: int64(len(body)), Hash: xxhash.Sum64(body)}
-	if err := s.write(r.Context(), req); err != nil {
-		return err
-	}
-	if d.timeless > 0 {
-		s.metrics.Rejected.WithLabelValues(protocol, "timestamp").Add(float64(d.timeless))
-	}
-	return nil
+	return s.in.Take(r.Context(), protocol, req, &left)
 }
 
-// outcome gives the label of the metrics and the HTTP status for an error.
-func (s *Server) outcome(err error) (outcome string, status int) {
-	switch {
-	case errors.Is(err, ingest.ErrRate):
-		return "later", http.StatusTooManyRequests
-	case errors.Is(err, ingest.ErrLater):
-		return "later", http.StatusServiceUnavailable
-	case errors.Is(err, ingest.ErrTooLarge):
-		return "too_large", http.StatusRequestEntityTooLarge
-	case errors.Is(err, ingest.ErrEncoding), errors.Is(err, errContentType):
-		return "unsupported", http.StatusUnsupportedMediaType
-	case errors.Is(err, ingest.ErrInvalid):
-		return "invalid", http.StatusBadRequest
+func (s *Server) read(w http.ResponseWriter, r *http.Request, to *route) (*decoder, []byte, error) {
+	header := r.Header.Get("Content-Type")
+	contentType, _, _ := mime.ParseMediaType(header)
+	f, ok := to.formats[contentType]
+	if !ok || contentType == "" && header != "" {
+		return nil, nil, fmt.Errorf("%w: it is %q, send one of %s to %s", ingest.ErrMedia, header, to.accept, to.path)
 	}
-	return "cancelled", http.StatusServiceUnavailable
+	body, err := s.in.Bodies.Read(w, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := decode(body, f, &s.in.Limits)
+	return d, body, err
 }

@@ -28,7 +28,7 @@ func wide() *Config {
 // half decodes one span.
 func half(t *testing.T, text string) span.Half {
 	t.Helper()
-	d, err := decode([]byte("["+text+"]"), wide())
+	d, err := decode([]byte("["+text+"]"), formatJSON, wide())
 	if err != nil || len(d.halves) != 1 {
 		t.Fatalf("%s: %v, %d halves", text, err, len(d.halves))
 	}
@@ -134,22 +134,22 @@ func TestDecodeErrors(t *testing.T) {
 		{"no tags", `[{` + ids + `,"tags":[]}]`, "tags are no object"},
 	}
 	for _, tt := range tests {
-		if _, err := decode([]byte(tt.body), wide()); !errors.Is(err, ingest.ErrInvalid) || !strings.Contains(err.Error(), tt.want) {
+		if _, err := decode([]byte(tt.body), formatJSON, wide()); !errors.Is(err, ingest.ErrInvalid) || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
 	}
 	small := Config{MaxSpans: 1, MaxSpanBytes: 1024, RetryAfter: 1}
-	if _, err := decode([]byte(`[{},{}]`), &small); !errors.Is(err, ingest.ErrTooLarge) {
+	if _, err := decode([]byte(`[{},{}]`), formatJSON, &small); !errors.Is(err, ingest.ErrTooLarge) {
 		t.Errorf("too many spans: %v", err)
 	}
 	big := `[{` + ids + `,"name":"` + strings.Repeat("x", 1024) + `"}]`
-	if _, err := decode([]byte(big), &small); !errors.Is(err, ingest.ErrTooLarge) {
+	if _, err := decode([]byte(big), formatJSON, &small); !errors.Is(err, ingest.ErrTooLarge) {
 		t.Errorf("a large span: %v", err)
 	}
 	if err := small.Validate(); err != nil || (&Config{}).Validate() == nil {
 		t.Errorf("validate: %v", err)
 	}
-	d, err := decode([]byte(`[{"traceId":"1","id":"1"},{`+ids+`}]`), wide())
+	d, err := decode([]byte(`[{"traceId":"1","id":"1"},{`+ids+`}]`), formatJSON, wide())
 	if err != nil || len(d.halves) != 1 || d.timeless != 1 {
 		t.Errorf("a span without any time: %v, %+v", err, d)
 	}
@@ -164,7 +164,8 @@ func post(t *testing.T, result error, body string, header ...string) (*httptest.
 		got = append(got, req)
 		return result
 	}
-	s := newServer(DefaultConfig(), ingest.NewBodies(testLimit), write, ingest.NewReceiverMetrics(), slog.New(slog.DiscardHandler))
+	s := &Server{&ingest.Intake{Limits: DefaultConfig(), Bodies: ingest.NewBodies(testLimit), Write: write,
+		Metrics: ingest.NewReceiverMetrics(), Log: slog.New(slog.DiscardHandler)}}
 	r := httptest.NewRequest(http.MethodPost, "/api/v2/spans", strings.NewReader(body))
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
@@ -207,7 +208,9 @@ func TestHandler(t *testing.T) {
 		{"one of two malformed", `[{` + ids + `},{}]`, nil, nil, 400, "span 1 of 2", 0},
 		{"too large", long, nil, nil, 413, "the limit is 4096", 0},
 		{"gzip bomb", gzipped(t, long), gz, nil, 413, "more than 4096 bytes", 0},
-		{"protobuf", good, []string{"Content-Type", "application/x-protobuf"}, nil, 415, "send application/json", 0},
+		{"protobuf", string(protoSpan()), []string{"Content-Type", "application/x-protobuf"}, nil, 202, "", 1},
+		{"no protobuf", good, []string{"Content-Type", "application/x-protobuf"}, nil, 400, "malformed protobuf", 0},
+		{"thrift", good, []string{"Content-Type", "application/x-thrift"}, nil, 415, "send one of application/json, application/x-protobuf", 0},
 		{"encoding", good, []string{"Content-Encoding", "br"}, nil, 415, "send one of gzip, zstd, identity", 0},
 		{"later", good, nil, ingest.ErrLater, 503, "send again later", 1},
 		{"gone", good, nil, context.Canceled, 503, "canceled", 1},
@@ -231,11 +234,17 @@ func TestHandler(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	f.Add([]byte(`[{` + ids + `,"kind":"SERVER","shared":true,"tags":{"a":"b"},"annotations":[{"timestamp":1,"value":"x"}]}]`))
-	f.Add([]byte(`[{` + ids + `,"kind":"SERVER","tags":{"origin.span.id":"0.1.1","request.url":"http://a/b","method":"GET"}}]`))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		d, err := decode(body, wide())
+	f.Add([]byte(`[{`+ids+`,"kind":"SERVER","shared":true,"tags":{"a":"b"},"annotations":[{"timestamp":1,"value":"x"}]}]`), uint8(formatJSON))
+	f.Add([]byte(`[{`+ids+`,"kind":"SERVER","tags":{"origin.span.id":"0.1.1","request.url":"http://a/b","method":"GET"}}]`), uint8(formatJSON))
+	f.Add(protoSpan(), uint8(formatProto))
+	f.Add([]byte("["+v1Both+"]"), uint8(formatV1JSON))
+	f.Add(thriftSpan(), uint8(formatV1Thrift))
+	f.Fuzz(func(t *testing.T, body []byte, kind uint8) {
+		d, err := decode(body, format(kind%4), wide())
 		if err != nil {
+			if !errors.Is(err, ingest.ErrInvalid) && !errors.Is(err, ingest.ErrTooLarge) {
+				t.Fatalf("an error of no kind: %v", err)
+			}
 			return
 		}
 		for i := range d.halves {
