@@ -9,13 +9,13 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
-	_ "google.golang.org/grpc/encoding/gzip" // lets senders pack their requests
 	"google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/twinspan/twinspan/internal/ingest"
+	"github.com/twinspan/twinspan/internal/ingest/rawgrpc"
 )
 
 const protocolGRPC = "otlp/grpc"
@@ -44,6 +44,7 @@ func (s *Server) RegisterGRPC(g *grpc.Server) {
 // GRPCOptions are what a gRPC server needs for RegisterGRPC: a codec that leaves our messages encoded (and serves others
 // as always), and the limit of the size.
 func (s *Server) GRPCOptions() []grpc.ServerOption {
+	rawgrpc.RegisterZstd()
 	return []grpc.ServerOption{
 		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2(proto.Name), s.bodies}),
 		grpc.MaxRecvMsgSize(int(s.bodies.Limit())),

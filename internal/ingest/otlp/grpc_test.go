@@ -61,7 +61,7 @@ func TestGRPC(t *testing.T) {
 	conn := dial(t, &s)
 	bad := sample()
 	bad.TraceId = nil
-	for _, opts := range [][]grpc.CallOption{nil, {grpc.UseCompressor(gzip.Name)}} {
+	for _, opts := range [][]grpc.CallOption{nil, {grpc.UseCompressor(gzip.Name)}, {grpc.UseCompressor("zstd")}} {
 		s.got = nil
 		answer, err := export(conn, request("pay", sample(), sample()), opts...)
 		if err != nil || len(answer) != 0 || len(s.got) != 1 || len(s.got[0].Batch.Halves) != 2 || s.got[0].Hash == 0 {

@@ -30,7 +30,7 @@ type Message struct{ Data []byte }
 // Options are what a gRPC server needs for Service: a codec that leaves Messages encoded (and serves others as always),
 // the limit of a message's size unpacked, in bytes, and the compressors that senders may use: gzip and zstd.
 func Options(limit int64) []grpc.ServerOption {
-	registerZstd()
+	RegisterZstd()
 	return []grpc.ServerOption{
 		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2(proto.Name)}),
 		grpc.MaxRecvMsgSize(int(limit)),
@@ -140,9 +140,9 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	return nil
 }
 
-// registerZstd adds zstd to gRPC's compressors, which are the process's. gRPC wants that done before the first server or
-// client starts.
-var registerZstd = sync.OnceFunc(func() { encoding.RegisterCompressor(new(zstdCompressor)) })
+// RegisterZstd adds zstd to gRPC's compressors, which are the process's; gzip is there by the import. gRPC wants that done
+// before the first server or client starts.
+var RegisterZstd = sync.OnceFunc(func() { encoding.RegisterCompressor(new(zstdCompressor)) })
 
 // zstdCompressor is gRPC's "zstd". Readers and writers are used again.
 type zstdCompressor struct{ readers, writers sync.Pool }
