@@ -31,7 +31,7 @@ demo: ## run Twinspan and a traced payment system, until Ctrl-C
 	@bin/payment demo -twinspan bin/twinspan $(DEMOFLAGS)
 
 # Static binaries, as they are shipped.
-build payment test-e2e: export CGO_ENABLED = 0
+build payment test-e2e test-peer: export CGO_ENABLED = 0
 
 test: test-go test-console ## all tests that need no outside server
 
@@ -51,11 +51,14 @@ test-e2e: ## the payment system end to end: every trace complete, every count ex
 test-otel: ## OpenTelemetry's instrumentations on its SDK and on ours leave the same spans
 	cd test/opentelemetry && $(GO) vet ./... && $(GO) test -count=1 ./...
 
+test-peer: ## other projects' clients against the receivers, and their decoders beside ours
+	cd test/peer && $(GO) vet ./... && $(GO) test -count=1 ./...
+
 test-browser: build payment ## the console in headless Chromium, against a running demo
 	test/browser.sh
 
 lint: bin/golangci-lint-$(GOLANGCI) ## gofmt and golangci-lint
-	@set -e; for m in $(MODULES) test/e2e test/opentelemetry; do echo "== $$m"; (cd $$m && $(CURDIR)/bin/golangci-lint-$(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...); done
+	@set -e; for m in $(MODULES) test/e2e test/opentelemetry test/peer; do echo "== $$m"; (cd $$m && $(CURDIR)/bin/golangci-lint-$(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...); done
 
 bin/golangci-lint-$(GOLANGCI):
 	GOBIN=$(CURDIR)/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI)
@@ -71,9 +74,10 @@ ci: ## what CI runs: lint, tests, race detector, end to end, browser
 	$(MAKE) test-race
 	$(MAKE) test-e2e
 	$(MAKE) test-otel
+	$(MAKE) test-peer
 	$(MAKE) test-browser
 
 clean: ## remove what was built
 	rm -rf bin console/dist/assets console/dist/index.html console/node_modules .demo
 
-.PHONY: help build console payment demo test test-go test-console test-race test-e2e test-otel test-browser lint fuzz ci clean
+.PHONY: help build console payment demo test test-go test-console test-race test-e2e test-otel test-peer test-browser lint fuzz ci clean

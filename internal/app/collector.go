@@ -141,7 +141,7 @@ func (p *process) receive(ctx context.Context, l ports) {
 	s := skywalking.New(p.cfg.Receivers.SkyWalking.Config, w, m, log)
 	p.receiveGRPC(ctx, "otlp/grpc", l["receivers.otlp.grpc_address"], o, w.Room())
 	p.receiveGRPC(ctx, "jaeger/grpc", l["receivers.jaeger.grpc_address"], j, w.Room())
-	// SkyWalking's streams stay open; their receiver bounds what each holds, and their number.
+	// SkyWalking's streams stay open: their receiver takes room for each segment, and bounds their number.
 	p.receiveGRPC(ctx, "skywalking/grpc", l["receivers.skywalking.grpc_address"], s, nil)
 	p.receiveHTTP(ctx, "otlp/http", l["receivers.otlp.http_address"], o.Handler(), refuseOTLP)
 	p.receiveHTTP(ctx, "zipkin", l["receivers.zipkin.address"], zipkin.New(p.cfg.Receivers.Zipkin.Config, w, m, log).Handler(), nil)

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -18,8 +19,8 @@ import (
 // patience bounds every wait. It is for a slow machine; nothing is asserted about time.
 const patience = 30 * time.Second
 
-// twinspan is the program under test, built from this checkout.
-var twinspan string
+// binaries is where twinspan is built to; it goes with the tests.
+var binaries string
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -30,15 +31,20 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	twinspan = filepath.Join(dir, "twinspan")
-	build := exec.Command("go", "build", "-o", twinspan, "./cmd/twinspan")
-	build.Dir, build.Stdout, build.Stderr = filepath.Join("..", ".."), os.Stderr, os.Stderr
-	if err := build.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "build twinspan:", err)
-		return 1
-	}
+	binaries = dir
 	return m.Run()
 }
+
+// twinspan builds the program under test from this checkout, once and only where a test needs it.
+var twinspan = sync.OnceValues(func() (path string, err error) {
+	path = filepath.Join(binaries, "twinspan")
+	build := exec.Command("go", "build", "-o", path, "./cmd/twinspan")
+	build.Dir, build.Stdout, build.Stderr = filepath.Join("..", ".."), os.Stderr, os.Stderr
+	if err := build.Run(); err != nil {
+		return "", fmt.Errorf("build twinspan: %w", err)
+	}
+	return path, nil
+})
 
 // server is a collector with all receivers, on ports that the system chose. Its addresses are host:port, by the names
 // that its log has them.
@@ -47,7 +53,11 @@ type server map[string]string
 // start starts a collector, which is stopped at the test's end. More settings are "NAME=value".
 func start(t *testing.T, settings ...string) server {
 	t.Helper()
-	cmd := exec.Command(twinspan, "collector", "-data", t.TempDir())
+	program, err := twinspan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, "collector", "-data", t.TempDir())
 	cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TWINSPAN_LOG_FORMAT=json", "TWINSPAN_STORE_RESERVE_BYTES=0",
 		"TWINSPAN_HTTP_ADDRESS=127.0.0.1:0", "TWINSPAN_RECEIVERS_AGENT_ADDRESS=",

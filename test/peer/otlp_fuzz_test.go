@@ -24,7 +24,8 @@ import (
 // sink keeps what the receiver under test writes, as text: the memory is the receiver's again afterwards.
 type sink struct{ halves []string }
 
-func (s *sink) Limit() int64 { return 1 << 20 }
+func (s *sink) Limit() int64       { return 1 << 20 }
+func (s *sink) Room() *ingest.Room { return nil }
 
 func (s *sink) Write(_ context.Context, req ingest.Request) error {
 	s.halves = s.halves[:0]

@@ -81,7 +81,7 @@ func TestZipkinV1Thrift(t *testing.T) {
 				Host: endpoint("stock")}}},
 	}
 	buffer := thrift.NewTMemoryBuffer()
-	p := thrift.NewTBinaryProtocolTransport(buffer)
+	p := thrift.NewTBinaryProtocolConf(buffer, nil)
 	fail := func(err error) {
 		t.Helper()
 		if err != nil {

@@ -56,7 +56,6 @@ func Service(g *grpc.Server, service string, unary map[string]Unary, streams map
 }
 
 func unaryHandler(service, method string, fn Unary) grpc.MethodHandler {
-	//nolint:revive // gRPC has the context second
 	return func(_ any, ctx context.Context, dec func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
 		req := new(Message)
 		if err := dec(req); err != nil {

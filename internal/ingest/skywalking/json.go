@@ -28,11 +28,11 @@ func (s *Server) readHTTP(w http.ResponseWriter, r *http.Request, list bool) (d 
 }
 
 func (d *decoder) json(body []byte, list bool) error {
-	messages := []json.RawMessage{body}
-	if list {
-		if err := json.Unmarshal(body, &messages); err != nil {
-			return fmt.Errorf("%w: want a JSON list of segments: %w", ingest.ErrInvalid, err)
-		}
+	var messages []json.RawMessage
+	if !list {
+		messages = []json.RawMessage{body}
+	} else if err := json.Unmarshal(body, &messages); err != nil {
+		return fmt.Errorf("%w: want a JSON list of segments: %w", ingest.ErrInvalid, err)
 	}
 	for i, raw := range messages {
 		var m jsonSegment

@@ -38,10 +38,10 @@ type object struct {
 
 // reference is a SegmentReference: where a span was called from.
 type reference struct {
-	thread                           bool // within the process
-	trace, segment                   string
-	span                             int32
-	service, instance, address, from string
+	thread                 bool // within the process
+	trace, segment         string
+	span                   int32
+	service, address, from string
 }
 
 type pair struct{ key, value string }

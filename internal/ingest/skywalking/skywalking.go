@@ -43,16 +43,13 @@ func (c *Config) Validate() error {
 type Server struct {
 	in      *ingest.Intake
 	limit   int64
+	room    *ingest.Room
 	streams chan struct{}
 }
 
 // New makes a Server that gives what it reads to w.
 func New(cfg Config, w ingest.Sink, m *ingest.ReceiverMetrics, log *slog.Logger) *Server {
-	return newServer(cfg, w.Limit(), ingest.NewIntake(cfg.Limits, w, m, log))
-}
-
-func newServer(cfg Config, limit int64, in *ingest.Intake) *Server {
-	return &Server{in: in, limit: limit, streams: make(chan struct{}, cfg.MaxStreams)}
+	return &Server{in: ingest.NewIntake(cfg.Limits, w, m, log), limit: w.Limit(), room: w.Room(), streams: make(chan struct{}, cfg.MaxStreams)}
 }
 
 // The protocols, as labels of the metrics.
@@ -113,7 +110,11 @@ func (s *Server) RegisterGRPC(g *grpc.Server) {
 // collectInSync takes a SegmentCollection.
 func (s *Server) collectInSync(ctx context.Context, request []byte) ([]byte, error) {
 	d := newDecoder(&s.in.Limits)
-	err := d.collection(request)
+	lease, err := s.room.Lease(ctx, int64(len(request)))
+	defer lease.Release()
+	if err == nil {
+		err = d.collection(request)
+	}
 	if err == nil {
 		err = s.take(ctx, protocolGRPC, d, len(request), hash(request))
 	} else {

@@ -35,14 +35,14 @@ func (s *Server) collect(ctx context.Context, next func() ([]byte, error)) ([]by
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	room := semaphore.NewWeighted(streamBytes)
-	segments := make(chan []byte, streamSegments)
+	segments := make(chan received, streamSegments)
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
 		for s.writeSome(ctx, segments, room, stop) {
 		}
 	}()
-	err := receive(ctx, next, segments, room)
+	err := s.receive(ctx, next, segments, room)
 	close(segments)
 	<-written
 	if cause := context.Cause(ctx); cause != nil {
@@ -54,8 +54,14 @@ func (s *Server) collect(ctx context.Context, next func() ([]byte, error)) ([]by
 	return nil, nil
 }
 
+// received is a segment with what it holds of the memory for bodies.
+type received struct {
+	message []byte
+	lease   *ingest.Lease
+}
+
 // receive hands segments over until the stream ends.
-func receive(ctx context.Context, next func() ([]byte, error), segments chan<- []byte, room *semaphore.Weighted) error {
+func (s *Server) receive(ctx context.Context, next func() ([]byte, error), segments chan<- received, room *semaphore.Weighted) error {
 	for {
 		m, err := next()
 		if errors.Is(err, io.EOF) {
@@ -67,9 +73,14 @@ func receive(ctx context.Context, next func() ([]byte, error), segments chan<- [
 		if err := room.Acquire(ctx, weight(m)); err != nil {
 			return err
 		}
+		lease, err := s.room.Lease(ctx, weight(m))
+		if err != nil {
+			return s.in.Refuse(ctx, protocolGRPC, err)
+		}
 		select {
-		case segments <- m:
+		case segments <- received{m, lease}:
 		case <-ctx.Done():
+			lease.Release()
 			return ctx.Err()
 		}
 	}
@@ -79,14 +90,16 @@ func weight(m []byte) int64 { return min(int64(len(m))+1, streamBytes) }
 
 // writeSome writes the segments that are there, at least one; it is false once there are no more. An error stops the
 // stream, and what comes after it is thrown away.
-func (s *Server) writeSome(ctx context.Context, segments <-chan []byte, room *semaphore.Weighted, stop context.CancelCauseFunc) bool {
-	m, ok := <-segments
+func (s *Server) writeSome(ctx context.Context, segments <-chan received, room *semaphore.Weighted, stop context.CancelCauseFunc) bool {
+	segment, ok := <-segments
 	if !ok {
 		return false
 	}
 	d := newDecoder(&s.in.Limits)
 	var held, size int64
 	for more := true; more; {
+		m := segment.message
+		defer segment.lease.Release()
 		held += weight(m)
 		size += int64(len(m))
 		if ctx.Err() == nil {
@@ -96,7 +109,7 @@ func (s *Server) writeSome(ctx context.Context, segments <-chan []byte, room *se
 			break
 		}
 		select {
-		case m, more = <-segments:
+		case segment, more = <-segments:
 		default:
 			more = false
 		}
