@@ -91,35 +91,51 @@ func (c *Collector) Start(ctx context.Context) (*Recovered, error) {
 	return rec, nil
 }
 
-// loadStates reads what done ranges left for the time behind them: progress of agents' files over the whole retention,
-// request hashes and late halves of the last LateWindow.
+// loadStates reads what done ranges left for the time behind them: request hashes and late halves of the last LateWindow,
+// and progress of agents' files back to the last range that has all of it, over the whole retention if none has.
 func (c *Collector) loadStates(ctx context.Context, rec *Recovered) error {
 	recent := time.Now().Add(-c.cfg.LateWindow).UnixNano()
+	for _, p := range c.parts {
+		states, err := c.statesOf(ctx, p.id, recent)
+		if err != nil {
+			return err
+		}
+		for i := len(states) - 1; i >= 0; i-- {
+			s := &states[i]
+			mergeProgress(rec.Progress, s.progress)
+			for _, r := range s.requests {
+				if r.At >= recent {
+					rec.Requests = append(rec.Requests, r)
+				}
+			}
+			p.late.restore(s.late, s.cut)
+		}
+		if p.id == progressPartition {
+			p.files = newFiles(states, rec.Progress)
+		}
+	}
+	return nil
+}
+
+// statesOf gives the states of a partition's last ranges, as many as are needed, the last first.
+func (c *Collector) statesOf(ctx context.Context, partition uint16, recent int64) (states []state, err error) {
 	var bad error
-	err := c.store.States(ctx, 0, func(id store.RangeID, _ int64, b []byte) bool {
+	err = c.store.StatesBack(ctx, partition, func(id store.RangeID, b []byte) bool {
 		s, err := decodeState(b, recent)
 		if err != nil {
 			bad = fmt.Errorf("read the state of range %v: %w", id, err)
 			return false
 		}
-		mergeProgress(rec.Progress, s.progress)
-		for _, r := range s.requests {
-			if r.At >= recent {
-				rec.Requests = append(rec.Requests, r)
-			}
-		}
-		if int(id.Partition) < len(c.parts) {
-			c.parts[id.Partition].late.restore(s.late, s.cut)
-		}
-		return true
+		states = append(states, s)
+		return s.cut >= recent || partition == progressPartition && !s.whole
 	})
 	if bad != nil {
-		return bad
+		return nil, bad
 	}
 	if err != nil {
-		return fmt.Errorf("read the states of the store's ranges: %w", err)
+		return nil, fmt.Errorf("read the states of the store's ranges: %w", err)
 	}
-	return nil
+	return states, nil
 }
 
 // replayAhead bounds the records that replay reads ahead of the partitions.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"reflect"
 	"testing"
 	"time"
 
@@ -270,6 +271,33 @@ func TestRecoveryKnowsRequestsAndProgress(t *testing.T) {
 	}
 }
 
+func TestAStartReadsTheStatesBackToTheLastWhole(t *testing.T) {
+	cfg := slowConfig()
+	cfg.LateWindow = 0
+	b := newBench(t, cfg)
+	want := make(map[string]int64)
+	for round := range 3 {
+		for n := range wholeEvery - 50 {
+			p := wire.Progress{File: fmt.Sprintf("h/%d", n), To: int64(round*1000 + n + 1)}
+			if round > 0 && n > 3 {
+				p.File = fmt.Sprintf("h/%d", n%4) // few files go on
+			}
+			b.send(wire.Record{Progress: []wire.Progress{p}})
+			b.cut()
+			want[p.File] = p.To
+		}
+		b.now = max(b.now, time.Now().UnixNano())
+		b.restart()
+		if !reflect.DeepEqual(b.got.Progress, want) {
+			t.Fatalf("round %d: progress of %d files, want %d, or it differs", round, len(b.got.Progress), len(want))
+		}
+	}
+	states, err := b.c.statesOf(context.Background(), progressPartition, time.Now().UnixNano())
+	if last := len(states) - 1; err != nil || last < 0 || last >= wholeEvery || !states[last].whole {
+		t.Errorf("%d states were read, %v", len(states), err)
+	}
+}
+
 func TestARequestThatIsTwiceInTheLogCountsOnce(t *testing.T) {
 	b := newBench(t, slowConfig())
 	stats := span.Batch{Stats: []span.Stat{{App: "a", Kind: span.KindServer, Count: 5, Begin: 90e9}}}
@@ -360,13 +388,13 @@ func TestCountsAreExactWhileARangeMoves(t *testing.T) {
 }
 
 func TestStateSurvives(t *testing.T) {
-	want := state{cut: 5, progress: []wire.Progress{{File: "f", To: 9}}, requests: []RequestHash{{1, 2, 3}}, late: []lateRow{
+	want := state{cut: 5, progress: []wire.Progress{{File: "f", To: 9}}, whole: true, requests: []RequestHash{{1, 2, 3}}, late: []lateRow{
 		{hash: 7, gone: true, call: lateCall{key: &span.RollupKey{Minute: 3, Caller: "a", LoadTest: true}, duration: 4, failed: true, client: true, producer: true}}}}
 	got, err := decodeState(want.append(nil), 5)
-	if err != nil || got.cut != 5 || fmt.Sprint(got.progress, got.requests) != fmt.Sprint(want.progress, want.requests) {
+	if err != nil || got.cut != 5 || !got.whole || fmt.Sprint(got.progress, got.requests) != fmt.Sprint(want.progress, want.requests) {
 		t.Fatalf("%+v %v", got, err)
 	}
-	if old, err := decodeState(want.append(nil), 6); err != nil || len(old.progress) != 1 || len(old.requests)+len(old.late) != 0 {
+	if old, err := decodeState(want.append(nil), 6); err != nil || len(old.progress) != 1 || !old.whole || len(old.requests)+len(old.late) != 0 {
 		t.Errorf("of an old state: %+v %v", old, err)
 	}
 	if l := got.late[0]; l.hash != 7 || !l.gone || !l.call.equal(&want.late[0].call) {

@@ -75,6 +75,7 @@ type partition struct {
 	// Owned by the partition's goroutine.
 	// spare is a range that is written and that nobody reads: the next one takes its memory.
 	spare *openRange
+	files files // of progressPartition
 	late  *lateTable
 	seen  *seenTable
 	next  int64
@@ -163,7 +164,10 @@ func (p *partition) take(it item) {
 	p.now = max(p.now, it.received)
 	p.next = it.offset + 1
 	r := p.open
-	r.note(it, p.id == 0)
+	r.note(it, p.id == progressPartition)
+	if p.id == progressPartition {
+		p.files.note(it.rec.Progress)
+	}
 	for i := range it.rec.Batch.Halves {
 		h := &it.rec.Batch.Halves[i]
 		if partitionOf(h.Trace, p.of) == uint64(p.id) {
@@ -321,6 +325,9 @@ func (p *partition) cut() bool {
 	p.pairer.Flush()
 	r := p.open
 	r.to, r.cut = p.next, p.now
+	if p.id == progressPartition {
+		p.files.cut(r)
+	}
 	p.closing, p.open = r, newOpenRange(p.id, p.next, p.c.cfg.MaxRollupRows, p.spare)
 	p.spare = nil
 	p.mu.Unlock()

@@ -34,6 +34,7 @@ type openRange struct {
 
 	count    *rollup.Counter
 	progress map[string]int64
+	whole    bool // progress is that of all files
 	requests []RequestHash
 	late     []lateRow
 }
@@ -99,7 +100,7 @@ func (r *openRange) finish() *store.Range {
 		out.Rollups = append(out.Rollups, *row)
 		return true
 	})
-	s := state{cut: r.cut, progress: progressList(r.progress), requests: r.requests, late: r.late}
+	s := state{cut: r.cut, progress: progressList(r.progress), whole: r.whole, requests: r.requests, late: r.late}
 	out.State = s.append(nil)
 	return out
 }

@@ -9,11 +9,13 @@ import (
 )
 
 // state is what a done range leaves for the time behind it: written with the range, read at a restart. It is a protobuf
-// message: cut 1 (fixed64), progress 2 {file 1, to 2}, requests 3 (packed fixed64: hash, time, offset of each), late 4 {hash 1,
+// message: cut 1 (fixed64), progress 2 {file 1, to 2}, requests 3 (packed fixed64: hash, time, offset of each), whole 5 (behind progress), late 4 {hash 1,
 // duration 2, flags 3, minute 4, type 5, caller 6, callee 7, operation 8, instance 9}.
 type state struct {
 	cut      int64
 	progress []wire.Progress
+	// whole says that progress has what all ranges before have, too, so that these need not be read.
+	whole    bool
 	requests []RequestHash
 	late     []lateRow
 }
@@ -36,6 +38,9 @@ func (s *state) append(b []byte) []byte {
 		m = span.AppendStringField(m[:0], 1, p.File)
 		m = span.AppendVarintField(m, 2, uint64(p.To))
 		b = span.AppendBytesField(b, 2, m)
+	}
+	if s.whole {
+		b = span.AppendVarintField(b, 5, 1)
 	}
 	m = m[:0]
 	for _, r := range s.requests {
@@ -86,8 +91,8 @@ func decodeState(b []byte, since int64) (s state, err error) {
 			return s, errState
 		}
 		b = rest
-		if f.Number > 2 && s.cut < since {
-			break // cut and progress stand before them
+		if (f.Number == 3 || f.Number == 4) && s.cut < since {
+			break // the others stand before them
 		}
 		switch f.Number {
 		case 1:
@@ -103,6 +108,8 @@ func decodeState(b []byte, since int64) (s state, err error) {
 				}
 			})
 			s.progress = append(s.progress, p)
+		case 5:
+			s.whole = f.Num != 0
 		case 3:
 			for m := f.Data; len(m) >= 24; m = m[24:] {
 				s.requests = append(s.requests, RequestHash{

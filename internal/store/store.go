@@ -312,6 +312,39 @@ func (s *Store) States(ctx context.Context, since int64, yield func(id RangeID, 
 	return nil
 }
 
+// StatesBack calls yield with the states of a partition's ranges, the last range first, until yield gives false. It reads no
+// more than it gives. Ranges without a state give nil. state is the caller's to keep.
+func (s *Store) StatesBack(ctx context.Context, partition uint16, yield func(id RangeID, state []byte) bool) error {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	defer s.end()
+	volumes := s.index.snapshot()
+	defer releaseAll(volumes)
+	var ranges []*rangeInfo
+	for _, v := range volumes {
+		for _, r := range v.ranges {
+			if r.id.Partition == partition {
+				ranges = append(ranges, r)
+			}
+		}
+	}
+	slices.SortFunc(ranges, func(a, b *rangeInfo) int { return cmp.Compare(b.id.From, a.id.From) })
+	for _, r := range ranges {
+		var state []byte
+		if r.hasState {
+			var err error
+			if state, err = getValue(ctx, r.volume, r.id, kindState, 0); err != nil {
+				return fmt.Errorf("store: reading the state of range %s: %w", r.id, err)
+			}
+		}
+		if !yield(r.id, state) {
+			return nil
+		}
+	}
+	return nil
+}
+
 // Expire drops what is older than the KV's retention or beyond its size, whole volumes, oldest first, and gives the days of
 // which something went.
 func (s *Store) Expire(ctx context.Context, now time.Time) (dropped []Day, err error) {

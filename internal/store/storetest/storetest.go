@@ -403,6 +403,14 @@ func testStates(t *testing.T, open func() *store.Store) {
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("%v %q, want %q", err, got, want)
 	}
+	got = nil
+	err = s.StatesBack(ctx, 0, func(id store.RangeID, state []byte) bool {
+		got = append(got, fmt.Sprintf("%s %q", id, state))
+		return id.From > 5
+	})
+	if want := []string{`0000-0000000000000009 "c"`, `0000-0000000000000005 ""`}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v %q, want %q", err, got, want)
+	}
 }
 
 func testExpire(t *testing.T, open func() *store.Store) {
