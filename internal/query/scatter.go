@@ -73,7 +73,7 @@ func (s *Service) Scatter(ctx context.Context, req ScatterRequest) (*Scatter, er
 	}
 	d := &drawer{service: s, points: req.Points, query: q, drawn: make(map[store.Position]struct{})}
 	d.query.After, d.query.Lean = store.Position{}, true
-	d.externalCaller, d.externalCallee = takeExternal(&d.query.Caller), takeExternal(&d.query.Callee)
+	d.externalCaller, d.externalCallee = askExternal(&d.query)
 	limited, cancel := context.WithTimeout(ctx, s.config.MaxScatterTime)
 	defer cancel()
 	err := d.draw(limited)
@@ -97,7 +97,7 @@ func (s *Service) Scatter(ctx context.Context, req ScatterRequest) (*Scatter, er
 // scatterTrace gives the newest matching calls of one trace.
 func (s *Service) scatterTrace(ctx context.Context, req ScatterRequest) (*Scatter, error) {
 	p := &pager{service: s, match: req.Query, limit: req.Points}
-	p.externalCaller, p.externalCallee = takeExternal(&p.match.Caller), takeExternal(&p.match.Callee)
+	p.externalCaller, p.externalCallee = askExternal(&p.match)
 	if err := p.listTrace(ctx, req.TraceID, store.Position{}); err != nil {
 		return nil, err
 	}
@@ -174,11 +174,7 @@ func (d *drawer) add(calls []span.Call) {
 
 // read gives the newest limit matches of a query; more says that there may be others.
 func (d *drawer) read(ctx context.Context, q store.Query, limit int) (calls []span.Call, more bool, err error) {
-	chunk := limit + 1
-	if d.externalCaller || d.externalCallee {
-		chunk = max(chunk, 256) // most are passed over
-	}
-	rows := newMerger(d.service.readers, q, store.Position{}, chunk)
+	rows := newMerger(d.service.readers, q, store.Position{}, limit+1)
 	for passed := 0; ; {
 		c, ok, err := rows.next(ctx)
 		if err != nil || !ok {
@@ -335,10 +331,9 @@ func (d *drawer) active(ctx context.Context) ([]Range, error) {
 // matchesRow tests what roll-ups know of the filters.
 func (d *drawer) matchesRow(row *span.Rollup) bool {
 	q := &d.query
-	return (q.App == "" || row.Caller == q.App || row.Callee == q.App) && (q.Caller == "" || row.Caller == q.Caller) &&
-		(q.Callee == "" || row.Callee == q.Callee) && (q.Operation == "" || row.Operation == q.Operation) &&
-		(q.Type == nil || row.Type == *q.Type) && (q.LoadTest == nil || row.LoadTest == *q.LoadTest) &&
-		(!d.externalCaller || nodeName(row.Caller) == External) && (!d.externalCallee || nodeName(row.Callee) == External)
+	return (q.App == "" || row.Caller == q.App || row.Callee == q.App) && (q.Caller == "" || nodeName(row.Caller) == q.Caller) &&
+		(q.Callee == "" || nodeName(row.Callee) == q.Callee) && (q.Operation == "" || row.Operation == q.Operation) &&
+		(q.Type == nil || row.Type == *q.Type) && (q.LoadTest == nil || row.LoadTest == *q.LoadTest)
 }
 
 // cut divides stretches of time into pieces of about the same length; what lies between two stretches does not count.

@@ -69,7 +69,7 @@ func (s *Service) Search(ctx context.Context, req SearchRequest) (*Page, error) 
 	}
 	p := &pager{service: s, match: q, limit: req.Limit, listed: make(map[uint64]struct{}), traces: make(map[id.Trace]*lookup)}
 	p.match.After, p.match.Lean = store.Position{}, false
-	p.externalCaller, p.externalCallee = takeExternal(&p.match.Caller), takeExternal(&p.match.Callee)
+	p.externalCaller, p.externalCallee = askExternal(&p.match)
 	var err error
 	if req.TraceID != "" {
 		err = p.listTrace(ctx, req.TraceID, after)
@@ -86,13 +86,10 @@ func (s *Service) Search(ctx context.Context, req SearchRequest) (*Page, error) 
 	return page, nil
 }
 
-// takeExternal takes a filter on External out of a query, since the store cannot ask for an empty name.
-func takeExternal(name *string) bool {
-	external := *name == External
-	if external {
-		*name = ""
-	}
-	return external
+// askExternal makes a filter on External one on names that are not known, or really that.
+func askExternal(q *store.Query) (caller, callee bool) {
+	q.NoCaller, q.NoCallee = q.Caller == External, q.Callee == External
+	return q.NoCaller, q.NoCallee
 }
 
 // pager fills one page.

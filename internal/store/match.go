@@ -15,11 +15,11 @@ func (f *filters) match(q *Query) []bool {
 		at := f.time(i)
 		m.keep[i] = at >= q.From && (q.To == 0 || at < q.To) && (q.After.IsZero() || at <= q.After.Start)
 	}
-	if q.Callee != "" {
-		m.texts(colCallee, func(callee string) bool { return callee == q.Callee })
+	if q.Callee != "" || q.NoCallee {
+		m.texts(colCallee, func(callee string) bool { return isParty(callee, q.Callee, q.NoCallee) })
 	}
-	if q.Caller != "" {
-		m.texts(colCaller, func(caller string) bool { return caller == q.Caller })
+	if q.Caller != "" || q.NoCaller {
+		m.texts(colCaller, func(caller string) bool { return isParty(caller, q.Caller, q.NoCaller) })
 	}
 	if q.App != "" {
 		is := func(app string) bool { return app == q.App }

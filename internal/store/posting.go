@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"hash/fnv"
 	"slices"
 	"strings"
 
@@ -18,8 +19,20 @@ const (
 	fieldOperation
 	fieldHost
 	fieldError
+	// fieldHostHash is in the place of fieldHost where a range has too many hosts: several share a value.
+	fieldHostHash
 	fieldsEnd
 )
+
+// hostsHashed is the bit in the set of fields without postings that says that fieldHostHash has some.
+const hostsHashed = 1 << 63
+
+// hostHash gives the value of fieldHostHash that a host belongs to, one of maxValues.
+func hostHash(host string) string {
+	h := fnv.New64a()
+	h.Write(bytesOf(host))
+	return string(binary.BigEndian.AppendUint16(nil, uint16(h.Sum64()%maxValues)))
+}
 
 // maxValues is the number of different values of a field beyond which a range does not index the field: its rows would
 // cost more than they save. The range's done row says so.
@@ -128,7 +141,10 @@ func (p *postings) add(block int, r *row) {
 
 func (p *postings) put(f field, value string, block int, at, shortest, longest int64) {
 	if p.counts[f] > maxValues {
-		return
+		if f != fieldHost {
+			return
+		}
+		f, value = fieldHostHash, hostHash(value)
 	}
 	last := &p.last[f]
 	if last.at != nil && last.value == value {
@@ -138,7 +154,11 @@ func (p *postings) put(f field, value string, block int, at, shortest, longest i
 	key := postingKey{f, value}
 	list, known := p.lists[key]
 	if !known {
-		p.counts[f]++
+		if p.counts[f]++; f == fieldHost && p.counts[f] > maxValues {
+			p.hash()
+			p.put(f, value, block, at, shortest, longest)
+			return
+		}
 		key.value = strings.Clone(value)
 	}
 	if len(list) == 0 || list[len(list)-1].block != block {
@@ -149,12 +169,46 @@ func (p *postings) put(f field, value string, block int, at, shortest, longest i
 	last.at.add(at, shortest, longest)
 }
 
+// hash puts the postings of hosts together by hash.
+func (p *postings) hash() {
+	clear(p.last[:])
+	for key, list := range p.lists {
+		if key.field != fieldHost {
+			continue
+		}
+		delete(p.lists, key)
+		to := postingKey{fieldHostHash, hostHash(key.value)}
+		if _, known := p.lists[to]; !known {
+			p.counts[fieldHostHash]++
+		}
+		p.lists[to] = append(p.lists[to], list...)
+	}
+	for key, list := range p.lists {
+		if key.field != fieldHostHash {
+			continue
+		}
+		slices.SortFunc(list, func(a, b posting) int { return a.block - b.block })
+		kept := list[:1]
+		for i := range list[1:] {
+			if next := &list[1+i]; next.block == kept[len(kept)-1].block {
+				kept[len(kept)-1].merge(&next.bounds)
+			} else {
+				kept = append(kept, *next)
+			}
+		}
+		p.lists[key] = kept
+	}
+}
+
 // unindexed is the set of fields, as bits, that have too many values.
 func (p *postings) unindexed() (mask uint64) {
 	for f, n := range p.counts {
 		if n > maxValues {
 			mask |= 1 << f
 		}
+	}
+	if mask>>fieldHost&1 != 0 {
+		mask |= hostsHashed
 	}
 	return mask
 }

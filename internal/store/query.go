@@ -16,6 +16,8 @@ type Query struct {
 	From, To int64
 	// App is the caller's or the callee's application.
 	App, Caller, Callee string
+	// NoCaller asks for calls whose caller is not known (""), and those of Caller if that is set; NoCallee likewise.
+	NoCaller, NoCallee bool
 	// Address is a host:port or a bare host, of either side and as either half knows it.
 	Address string
 	// Operation is that of Call.Operation.
@@ -144,13 +146,21 @@ func timeOf(start, received int64) int64 {
 	return start
 }
 
+// isParty says that a caller or callee is the one that is wanted.
+func isParty(name, want string, none bool) bool {
+	if none {
+		return name == "" || name == want
+	}
+	return want == "" || name == want
+}
+
 // Match is the one definition of what a query matches, bounds and After included.
 func (q *Query) Match(c *span.Call) bool {
 	at := Time(c)
 	if at < q.From || q.To != 0 && at >= q.To || q.Type != nil && c.Type != *q.Type {
 		return false
 	}
-	if q.Callee != "" && c.Callee != q.Callee || q.Caller != "" && c.Caller != q.Caller ||
+	if !isParty(c.Callee, q.Callee, q.NoCallee) || !isParty(c.Caller, q.Caller, q.NoCaller) ||
 		q.App != "" && c.Caller != q.App && c.Callee != q.App || q.Operation != "" && c.Operation() != q.Operation {
 		return false
 	}

@@ -332,7 +332,7 @@ func (s *search) openRange(ctx context.Context, r *rangeInfo) error {
 		}
 	}
 	for i := range s.wants {
-		if err := s.narrow(ctx, r, found, &s.wants[i]); err != nil {
+		if err := s.narrow(ctx, r, found, s.wants[i]); err != nil {
 			return err
 		}
 	}
@@ -354,23 +354,35 @@ func (s *search) openRange(ctx context.Context, r *rangeInfo) error {
 	return s.prune(ctx)
 }
 
-// want is an indexed value that the query asks for, in one of several fields.
-type want struct {
-	value  string
-	fields []field
-}
+// want is what the query asks for, of which a call has to have one.
+type want []postingKey
 
 func wantsOf(q *Query) (wants []want) {
 	add := func(asked bool, value string, fields ...field) {
-		if asked {
-			wants = append(wants, want{value, fields})
+		if !asked {
+			return
+		}
+		var w want
+		for _, f := range fields {
+			w = append(w, postingKey{f, value})
+		}
+		wants = append(wants, w)
+	}
+	party := func(f field, name string, none bool) {
+		switch {
+		case none && name != "":
+			wants = append(wants, want{{f, ""}, {f, name}})
+		default:
+			add(none || name != "", name, f)
 		}
 	}
-	add(q.Callee != "", q.Callee, fieldCallee)
-	add(q.Caller != "", q.Caller, fieldCaller)
+	party(fieldCallee, q.Callee, q.NoCallee)
+	party(fieldCaller, q.Caller, q.NoCaller)
 	add(q.App != "", q.App, fieldCaller, fieldCallee)
 	add(q.Operation != "", q.Operation, fieldOperation)
-	add(q.Address != "", hostOf(q.Address), fieldHost)
+	if host := hostOf(q.Address); q.Address != "" {
+		wants = append(wants, want{{fieldHost, host}, {fieldHostHash, hostHash(host)}})
+	}
 	failed := q.Error != nil && *q.Error
 	if h := q.Half; h != nil {
 		add(h.App.Is != "" && q.App == "", h.App.Is, fieldCaller, fieldCallee)
@@ -390,7 +402,7 @@ const maxMisses = 48
 // go, one for what is common never gets here.
 func (s *search) prune(ctx context.Context) error {
 	for i := range s.wants {
-		w := &s.wants[i]
+		w := s.wants[i]
 		have := make(map[*rangeInfo]bool)
 		seen := make(map[*volume]bool)
 		for at := range s.heap {
@@ -399,14 +411,14 @@ func (s *search) prune(ctx context.Context) error {
 				continue
 			}
 			seen[r.volume] = true
-			for _, f := range w.fields {
-				if err := s.ranges(ctx, r.volume, f, w.value, have); err != nil {
+			for _, key := range w {
+				if err := s.ranges(ctx, r.volume, key.field, key.value, have); err != nil {
 					return err
 				}
 			}
 		}
 		s.heap = slices.DeleteFunc(s.heap, func(x item) bool {
-			return x.stage == stageRange && !have[x.rng] && !x.rng.lacks(w.fields)
+			return x.stage == stageRange && !have[x.rng] && !x.rng.lacks(w)
 		})
 	}
 	heap.Init(&s.heap)
@@ -435,18 +447,28 @@ func (s *search) ranges(ctx context.Context, v *volume, f field, value string, h
 }
 
 // lacks says that the range has no postings for one of the fields.
-func (r *rangeInfo) lacks(fields []field) bool {
-	return slices.ContainsFunc(fields, func(f field) bool { return r.unindexed>>f&1 != 0 })
+func (r *rangeInfo) lacks(w want) bool {
+	return slices.ContainsFunc(w, func(key postingKey) bool {
+		return r.unindexed>>key.field&1 != 0 && (key.field != fieldHost || r.unindexed&hostsHashed == 0)
+	})
 }
 
-// narrow keeps the blocks that have the value in one of the fields, and draws their bounds closer.
-func (s *search) narrow(ctx context.Context, r *rangeInfo, found []bounds, w *want) error {
-	if r.lacks(w.fields) || !slices.ContainsFunc(found, func(b bounds) bool { return b.calls > 0 }) {
+// has says that the range has postings for a field.
+func (r *rangeInfo) has(f field) bool {
+	return r.unindexed>>f&1 == 0 && (f != fieldHostHash || r.unindexed&hostsHashed != 0)
+}
+
+// narrow keeps the blocks that have what is wanted, and draws their bounds closer.
+func (s *search) narrow(ctx context.Context, r *rangeInfo, found []bounds, w want) error {
+	if r.lacks(w) || !slices.ContainsFunc(found, func(b bounds) bool { return b.calls > 0 }) {
 		return nil
 	}
 	has := make([]bounds, len(found))
-	for _, f := range w.fields {
-		b, err := r.volume.Get(ctx, TablePosting, appendRange(postingPrefix(f, w.value), r.id))
+	for _, key := range w {
+		if !r.has(key.field) {
+			continue
+		}
+		b, err := r.volume.Get(ctx, TablePosting, appendRange(postingPrefix(key.field, key.value), r.id))
 		if err != nil {
 			return err
 		}

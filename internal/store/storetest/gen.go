@@ -192,9 +192,11 @@ func (g *Gen) Query() store.Query {
 		case 0:
 			q.App = g.App()
 		case 1:
-			q.Caller = g.App()
+			if q.NoCaller = g.one(2); g.one(2) || !q.NoCaller {
+				q.Caller = g.App()
+			}
 		case 2:
-			q.Callee = g.App()
+			q.NoCallee, q.Callee = g.one(8), g.App()
 		case 3, 4:
 			q.Address = []string{"10.0.0.1", "10.0.0.2:8080", "fd00::1", "[fd00::2]", "[fd00::1]:80", "nowhere"}[g.IntN(6)]
 		case 5:

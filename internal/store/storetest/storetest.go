@@ -40,6 +40,7 @@ func Run(t *testing.T, open func(t *testing.T) (reopen func() *store.Store)) {
 		"FutureTime": testFuture,
 		"Concurrent": testConcurrent,
 		"ManyRanges": testManyRanges,
+		"ManyHosts":  testManyHosts,
 		"ClockBack":  testClockBack,
 		"TraceBatch": testTraceBatch,
 	} {
@@ -242,6 +243,25 @@ func testManyRanges(t *testing.T, open func() *store.Store) {
 	for _, q := range []store.Query{{Callee: "rare"}, {App: "rare", Error: &yes}, {Address: "rare.host"}, {Callee: "nowhere"}, {App: "rare"},
 		{Callee: "rare", Caller: "app-1"}} {
 		q.From = math.MinInt64
+		equal(t, fmt.Sprintf("query %+v", q), describeAll(Search(t, s, &q, everything), false), describeAll(naive(calls, &q), false))
+	}
+}
+
+// testManyHosts has more hosts than are indexed one by one.
+func testManyHosts(t *testing.T, open func() *store.Store) {
+	g := NewGen(14)
+	s := open()
+	defer close(t, s)
+	calls := g.Calls(7000)
+	for i := range calls {
+		calls[i].Lead().PeerAddr = fmt.Sprintf("10.%d.%d.%d:80", i/3%2, i/256%50, i%256)
+	}
+	Write(t, s, 0, 0, calls, nil, 6500)
+	for i := range 12 {
+		q := store.Query{From: math.MinInt64, Address: calls[i*577].Lead().PeerAddr}
+		if i%2 == 0 {
+			q.Address = q.Address[:len(q.Address)-3]
+		}
 		equal(t, fmt.Sprintf("query %+v", q), describeAll(Search(t, s, &q, everything), false), describeAll(naive(calls, &q), false))
 	}
 }
