@@ -8,6 +8,8 @@ GOLANGCI   := v2.15.0
 # The server's packages whose goroutines share memory; sdk modules are added in test-race.
 CONCURRENT := ./internal/agent/... ./internal/app/... ./internal/bus/... ./internal/collect/... ./internal/ingest/... ./internal/query/... ./internal/store/...
 MODULES    := . sdk $(wildcard sdk/contrib/*) examples/payment
+# Tests with other projects' clients: modules, and workspaces, of their own.
+PEERS      := $(patsubst %/go.mod,%,$(wildcard test/peer/go.mod test/peer/*/go.mod))
 export GOFLAGS ?= -buildvcs=false
 
 .DEFAULT_GOAL := help
@@ -51,14 +53,14 @@ test-e2e: ## the payment system end to end: every trace complete, every count ex
 test-otel: ## OpenTelemetry's instrumentations on its SDK and on ours leave the same spans
 	cd test/opentelemetry && $(GO) vet ./... && $(GO) test -count=1 ./...
 
-test-peer: ## other projects' clients against the receivers, and their decoders beside ours
-	cd test/peer && $(GO) vet ./... && $(GO) test -count=1 ./...
+test-peer: console ## other projects' clients, decoders and web UIs against the receivers and the compatible APIs
+	@set -e; for m in $(PEERS); do echo "== $$m"; (cd $$m && $(GO) vet ./... && $(GO) test -count=1 ./...); done
 
 test-browser: build payment ## the console in headless Chromium, against a running demo
 	test/browser.sh
 
 lint: bin/golangci-lint-$(GOLANGCI) ## gofmt and golangci-lint
-	@set -e; for m in $(MODULES) test/e2e test/opentelemetry test/peer; do echo "== $$m"; (cd $$m && $(CURDIR)/bin/golangci-lint-$(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...); done
+	@set -e; for m in $(MODULES) test/e2e test/opentelemetry $(PEERS); do echo "== $$m"; (cd $$m && $(CURDIR)/bin/golangci-lint-$(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...); done
 
 bin/golangci-lint-$(GOLANGCI):
 	GOBIN=$(CURDIR)/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI)
