@@ -61,6 +61,7 @@ func (p *process) openPipelines(ctx context.Context) error {
 	tenants := cfg.AllTenants()
 	// What a range and the waiting halves have in memory is shared out: the bounds hold for the process.
 	cfg.Collect.RangeBytes = max(minRangeBytes, cfg.Collect.RangeBytes/int64(len(tenants)))
+	cfg.Collect.MaxWaitingBytes = max(minRangeBytes, cfg.Collect.MaxWaitingBytes/int64(len(tenants)))
 	cfg.Collect.MaxWaiting = max(minWaiting, cfg.Collect.MaxWaiting/len(tenants))
 	for _, has := range tenants {
 		t := &pipeline{tenant: has.Name, dir: tenantDir(cfg.DataDir, has.Name), cfg: cfg, log: p.log, registry: p.registry, blocks: blocks}

@@ -87,6 +87,7 @@ func (t *pipeline) open(ctx context.Context) error {
 		return fmt.Errorf("recover what was acknowledged before: %w", err)
 	}
 	t.closers = append(t.closers, t.stopCollector)
+	t.registry.MustRegister(t.collect.DepthMetrics())
 	t.openWriter()
 	t.query = query.New([]store.Reader{t.collect, t.collect.Stored()}, t.cfg.Query.Config, t.log.With("part", "query"))
 	return nil

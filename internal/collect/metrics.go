@@ -9,7 +9,11 @@ type Metrics struct {
 	// Duplicates is by reason: resent, route.
 	Duplicates                       *prometheus.CounterVec
 	Late, Early, Stored, WriteErrors prometheus.Counter
-	RangeSeconds                     prometheus.Histogram
+	// Cuts counts ranges by what cut them: bytes, age, day or request.
+	Cuts *prometheus.CounterVec
+	// Searchable is the time from receipt until a record can be found, Durable that until all of a range is in the store,
+	// CutWait how long a partition took nothing because the range before was still being written.
+	RangeSeconds, Searchable, Durable, CutWait prometheus.Histogram
 }
 
 // NewMetrics makes the counters, which the caller registers.
@@ -29,10 +33,22 @@ func NewMetrics() *Metrics {
 		RangeSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "twinspan_collect_range_write_seconds", Help: "Time to write one range to the span store.",
 			Buckets: prometheus.ExponentialBuckets(0.01, 2, 12)}),
+		Cuts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "twinspan_collect_ranges_cut_total", Help: "Ranges that were cut, by cause: bytes, age, day, request."}, []string{"cause"}),
+		Searchable: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "twinspan_collect_searchable_seconds", Help: "Time from the receipt of a request until it can be found.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 16)}),
+		Durable: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "twinspan_collect_stored_seconds", Help: "Time from the receipt of a range's first request until it is in the span store.",
+			Buckets: prometheus.ExponentialBuckets(0.1, 2, 14)}),
+		CutWait: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "twinspan_collect_cut_wait_seconds", Help: "Time for which a partition took nothing because the range before was being written.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 4, 9)}),
 	}
 }
 
 // Register registers all of them.
 func (m *Metrics) Register(r prometheus.Registerer) {
-	r.MustRegister(m.Calls, m.Duplicates, m.Late, m.Early, m.Stored, m.WriteErrors, m.RangeSeconds)
+	r.MustRegister(m.Calls, m.Duplicates, m.Late, m.Early, m.Stored, m.WriteErrors, m.RangeSeconds,
+		m.Cuts, m.Searchable, m.Durable, m.CutWait)
 }

@@ -71,6 +71,9 @@ type partition struct {
 	pairer  *pair.Pairer
 	open    *openRange
 	closing *openRange
+	// window is the shortened one, and shortened when that was, 0 for never.
+	window    time.Duration
+	shortened int64
 
 	// Owned by the partition's goroutine.
 	// spare is a range that is written and that nobody reads: the next one takes its memory.
@@ -128,7 +131,7 @@ func (p *partition) run() {
 			p.drop(r)
 		case answer := <-p.cutNow:
 			p.takeAll()
-			if p.cut() && p.settle() {
+			if p.cut("request") && p.settle() {
 				close(answer)
 			}
 		case <-p.c.stop:
@@ -142,6 +145,9 @@ func (p *partition) takeAll() {
 	items := p.in.all(p.taken)
 	for i, it := range items {
 		p.take(it)
+		if p.id == 0 && it.rec != nil {
+			p.c.metrics.Searchable.Observe(max(0, float64(time.Now().UnixNano()-it.received)/1e9))
+		}
 		if it.left.Add(-1) == 0 {
 			it.taken()
 		}
@@ -180,17 +186,42 @@ func (p *partition) take(it item) {
 			r.bytes += statSize
 		}
 	}
-	if p.pairer.Held() > p.c.cfg.MaxWaiting/int(p.of) {
-		p.c.metrics.Early.Add(float64(p.pairer.Held()))
-		p.pairer.Flush()
-	}
+	p.relieve()
 	r.memory.forget()
 	r.full = r.bytes >= p.c.cfg.RangeBytes/int64(p.of)
 	full := r.full
 	p.mu.Unlock()
 	if full {
-		p.cut()
+		p.cut("bytes")
 	}
+}
+
+// relieve shortens the window while too much waits: what has waited longest goes on. It lets go a little more than it has
+// to, so that it is not done again for the next record.
+func (p *partition) relieve() {
+	most, bytes := p.c.cfg.MaxWaiting/int(p.of), p.c.cfg.MaxWaitingBytes/int64(p.of)
+	if p.pairer.Held() <= most && p.pairer.Bytes() <= bytes {
+		return
+	}
+	n, since := p.pairer.Shrink(most-most/16, bytes-bytes/16)
+	p.c.metrics.Early.Add(float64(n))
+	p.shorten(since)
+}
+
+// shorten notes that halves which had waited since then, in ns of the Unix epoch, had to go on.
+func (p *partition) shorten(since int64) {
+	p.window, p.shortened = min(p.c.cfg.Window, max(0, time.Duration(p.now-since))), p.now
+}
+
+// windowMemory is how long a window that was cut short is told of.
+const windowMemory = 15 * time.Second
+
+// effective is the window that halves were given of late. The caller holds the lock.
+func (p *partition) effective(now int64) time.Duration {
+	if p.shortened == 0 || now-p.shortened > windowMemory.Nanoseconds() {
+		return p.c.cfg.Window
+	}
+	return p.window
 }
 
 // statSize is about what a stat line costs in memory, if it makes a row of its own.
@@ -305,23 +336,36 @@ func (p *partition) tick(now int64) {
 	p.now = max(p.now, now)
 	p.pairer.Expire(p.now)
 	r := p.open
-	old := r.from != p.next && (p.now-r.received >= p.c.cfg.RangeAge.Nanoseconds() || store.DayOf(p.now) != store.DayOf(r.received))
+	cause := ""
+	switch {
+	case r.from == p.next:
+	case p.now-r.received >= p.c.cfg.RangeAge.Nanoseconds():
+		cause = "age"
+	case store.DayOf(p.now) != store.DayOf(r.received):
+		cause = "day"
+	}
 	p.mu.Unlock()
-	if old {
-		p.cut()
+	if cause != "" {
+		p.cut(cause)
 	}
 }
 
 // cut ends the open range and hands it to the writer, waiting for the one before if that is still being written. It gives
 // false when the collector stops.
-func (p *partition) cut() bool {
+func (p *partition) cut(cause string) bool {
 	if p.open.from == p.next {
 		return true
 	}
+	begin := time.Now()
 	if !p.settle() {
 		return false
 	}
+	p.c.metrics.CutWait.Observe(time.Since(begin).Seconds())
+	p.c.metrics.Cuts.WithLabelValues(cause).Inc()
 	p.mu.Lock()
+	if since, ok := p.pairer.Oldest(); ok && p.open.full {
+		p.shorten(since)
+	}
 	p.pairer.Flush()
 	r := p.open
 	r.to, r.cut = p.next, p.now
@@ -380,6 +424,7 @@ func (p *partition) write() {
 			p.failing.Store(err != nil)
 			if err == nil {
 				p.c.metrics.RangeSeconds.Observe(time.Since(begin).Seconds())
+				p.c.metrics.Durable.Observe(max(0, float64(time.Now().UnixNano()-r.received)/1e9))
 				p.c.metrics.Stored.Add(float64(len(r.calls)))
 				p.written <- r
 				break

@@ -22,6 +22,7 @@ type Pairer struct {
 	first, last *slot
 	free        []*slot
 	held        int
+	bytes       int64
 }
 
 // key names a call: by the id of its client half.
@@ -88,7 +89,7 @@ func (p *Pairer) Add(h *span.Half, now int64) {
 		return
 	}
 	if twin := s.take(h); twin != nil {
-		p.held--
+		p.forget(twin)
 		p.join(s, h, twin)
 		return
 	}
@@ -99,7 +100,7 @@ func (p *Pairer) Add(h *span.Half, now int64) {
 	if len(s.waiting) == maxWaiting {
 		oldest := s.waiting[0]
 		s.waiting = slices.Delete(s.waiting, 0, 1)
-		p.held--
+		p.forget(oldest)
 		p.emit(span.Alone(oldest, ""))
 	}
 	p.wait(s, h)
@@ -130,6 +131,13 @@ func (p *Pairer) open(k key, now int64) *slot {
 func (p *Pairer) wait(s *slot, h *span.Half) {
 	s.waiting = append(s.waiting, h)
 	p.held++
+	p.bytes += int64(h.Size())
+}
+
+// forget is called for each half that no longer waits.
+func (p *Pairer) forget(h *span.Half) {
+	p.held--
+	p.bytes -= int64(h.Size())
 }
 
 func (p *Pairer) join(s *slot, h, twin *span.Half) {
@@ -216,28 +224,61 @@ func Score(client, server *span.Half) int {
 }
 
 // Expire lets go what has waited for its window.
-func (p *Pairer) Expire(now int64) { p.release(now) }
-
-// Flush lets go all that waits, because the range is cut or memory is short.
-func (p *Pairer) Flush() { p.release(1<<63 - 1) }
-
-func (p *Pairer) release(now int64) {
+func (p *Pairer) Expire(now int64) {
 	for p.first != nil && p.first.deadline <= now {
-		s := p.first
-		peer := ""
-		if s.producer != nil {
-			peer = s.producer.App
-		}
-		p.held -= len(s.waiting)
-		for _, h := range s.waiting {
-			p.emit(span.Alone(h, peer))
-		}
-		p.settle(s)
+		p.release()
 	}
+}
+
+// Flush lets go all that waits, because the range is cut.
+func (p *Pairer) Flush() {
+	for p.first != nil {
+		p.release()
+	}
+}
+
+// Shrink lets go what has waited longest, until no more than so many halves of so many bytes wait. It gives the number that
+// it let go, and since when the last of them had waited, in ns of the Unix epoch.
+func (p *Pairer) Shrink(halves int, bytes int64) (released int, since int64) {
+	before := p.held
+	for p.first != nil && (p.held > halves || p.bytes > bytes) {
+		if len(p.first.waiting) > 0 {
+			since = p.first.deadline - p.window
+		}
+		p.release()
+	}
+	return before - p.held, since
+}
+
+// Oldest is since when the half has waited that waits longest, in ns of the Unix epoch; ok is false where none waits.
+func (p *Pairer) Oldest() (since int64, ok bool) {
+	for s := p.first; s != nil; s = s.behind {
+		if len(s.waiting) > 0 {
+			return s.deadline - p.window, true
+		}
+	}
+	return 0, false
+}
+
+// release lets go the slot that was opened first.
+func (p *Pairer) release() {
+	s := p.first
+	peer := ""
+	if s.producer != nil {
+		peer = s.producer.App
+	}
+	for _, h := range s.waiting {
+		p.forget(h)
+		p.emit(span.Alone(h, peer))
+	}
+	p.settle(s)
 }
 
 // Held is the number of halves that wait.
 func (p *Pairer) Held() int { return p.held }
+
+// Bytes is about the memory of the halves that wait.
+func (p *Pairer) Bytes() int64 { return p.bytes }
 
 // Waiting calls yield with every half that waits, as a one-sided call, in no order.
 func (p *Pairer) Waiting(yield func(span.Call) bool) {
@@ -272,7 +313,7 @@ func (p *Pairer) Withdraw(h *span.Half, client id.Span) *span.Half {
 	}
 	found := s.waiting[i]
 	s.waiting = slices.Delete(s.waiting, i, i+1)
-	p.held--
+	p.forget(found)
 	if len(s.waiting) == 0 && s.producer == nil {
 		p.settle(s)
 	}
