@@ -48,7 +48,7 @@ const TenantsPath = Prefix + "tenants"
 type API struct {
 	config  Config
 	query   *query.Service
-	status  func() Status
+	server  Server
 	log     *slog.Logger
 	now     func() time.Time
 	metrics *Metrics
@@ -56,16 +56,18 @@ type API struct {
 	handler http.Handler
 }
 
-// New makes the handler of everything below Prefix. status is asked for each request of /status; nil answers with zeros.
-// metrics may be nil.
-func New(config Config, q *query.Service, status func() Status, metrics *Metrics, log *slog.Logger) *API {
-	if status == nil {
-		status = func() Status { return Status{} }
-	}
+// Server tells of the process: it is asked for each request of /status and /pipeline.
+type Server struct {
+	Status   func() Status
+	Pipeline func() Pipeline
+}
+
+// New makes the handler of everything below Prefix. metrics may be nil.
+func New(config Config, q *query.Service, server Server, metrics *Metrics, log *slog.Logger) *API {
 	if metrics == nil {
 		metrics = NewMetrics()
 	}
-	a := &API{config: config, query: q, status: status, log: log, now: time.Now, metrics: metrics, mux: http.NewServeMux()}
+	a := &API{config: config, query: q, server: server, log: log, now: time.Now, metrics: metrics, mux: http.NewServeMux()}
 	for _, r := range a.routes() {
 		a.mux.HandleFunc("GET "+r.path, a.serve(r))
 		a.mux.HandleFunc(r.path, a.wrongMethod)
@@ -109,6 +111,7 @@ func (a *API) routes() []route {
 		{Prefix + "topology", with(paramApp, paramOperation, paramLoadTest), a.topology},
 		{Prefix + "series", with(paramApp, paramOperation, paramCaller), a.series},
 		{Prefix + "status", nil, a.serverStatus},
+		{Prefix + "pipeline", nil, a.pipelineHealth},
 		{TenantsPath, nil, a.tenants},
 		{Prefix + "openapi.yaml", nil, a.openAPI},
 	}

@@ -60,7 +60,7 @@ func newAPI(t testing.TB, readers ...store.Reader) *API {
 		return Status{Version: "v0.1.0", Role: "all", StartedUnixNano: querytest.Base, CallsStored: 4, RetentionDays: 7,
 			Days: []StatusDay{{"2026-01-02", 4, 1234}}}
 	}
-	a := New(DefaultConfig(), query.New(readers, query.DefaultConfig(), log), status, nil, log)
+	a := New(DefaultConfig(), query.New(readers, query.DefaultConfig(), log), Server{status, func() Pipeline { return Pipeline{Stages: []Stage{{Name: "receive"}}} }}, nil, log)
 	a.now = func() time.Time { return time.Unix(0, querytest.Base+60e9) }
 	return a
 }

@@ -183,7 +183,7 @@ type StatusDay struct {
 }
 
 func (a *API) serverStatus(context.Context, *http.Request, *input) (answer, error) {
-	s := a.status()
+	s := a.server.Status()
 	s.Days = list(s.Days)
 	return value{s}, nil
 }

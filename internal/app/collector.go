@@ -45,6 +45,7 @@ func (p *process) startCollector(ctx context.Context) error {
 	p.answer()
 	for _, t := range p.pipelines {
 		p.goRun("expiry", func() error { return t.expire(ctx) })
+		p.goRun("rates", func() error { return t.watchRates(ctx, p.registry) })
 	}
 	return nil
 }
@@ -57,6 +58,7 @@ func (p *process) openPipelines(ctx context.Context) error {
 	blocks := store.NewCache(unpacked)
 	p.closers = append(p.closers, cfg.Store.Cache.Close)
 	cfg.Ingest.Room = ingest.NewRoom(&cfg.Ingest)
+	p.registry.MustRegister(cfg.Ingest.Room.Metrics()...)
 	p.pipelines = make(map[string]*pipeline)
 	tenants := cfg.AllTenants()
 	// What a range and the waiting halves have in memory is shared out: the bounds hold for the process.
@@ -230,10 +232,17 @@ func serveGRPC(ctx context.Context, g *grpc.Server, l net.Listener) error {
 func (p *process) answer() {
 	handlers := make(map[string]http.Handler)
 	for name, t := range p.pipelines {
-		handlers[name] = t.apiHandler(func() api.Status {
-			s := t.status()
-			s.Version, s.Role, s.StartedUnixNano = Version(), string(p.role.name), p.started.UnixNano()
-			return s
+		handlers[name] = t.apiHandler(api.Server{
+			Status: func() api.Status {
+				s := t.status()
+				s.Version, s.Role, s.StartedUnixNano = Version(), string(p.role.name), p.started.UnixNano()
+				return s
+			},
+			Pipeline: func() api.Pipeline {
+				h := t.health(p.registry)
+				h.StartedUnixNano, h.NotReady = p.started.UnixNano(), p.notReady()
+				return h
+			},
 		})
 	}
 	h := byTenant(handlers)

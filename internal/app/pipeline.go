@@ -42,6 +42,7 @@ type pipeline struct {
 	recovered *collect.Recovered
 	writer    *ingest.Writer
 	query     *query.Service
+	rates     rates
 	closers   []func()
 }
 
@@ -150,13 +151,13 @@ type compatible interface {
 func apiPrefixes() []string { return []string{"/api/", jaeger.Prefix, zipkinapi.Prefix, tempo.Prefix} }
 
 // apiHandler makes the handlers of all APIs, which answer from this pipeline only.
-func (t *pipeline) apiHandler(status func() api.Status) http.Handler {
+func (t *pipeline) apiHandler(server api.Server) http.Handler {
 	m := api.NewMetrics()
 	if err := m.Register(t.registry); err != nil {
 		t.log.Error("cannot register the API's metrics", "error", err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/api/", api.New(t.cfg.API, t.query, status, m, t.log.With("part", "api")))
+	mux.Handle("/api/", api.New(t.cfg.API, t.query, server, m, t.log.With("part", "api")))
 	for prefix, h := range map[string]compatible{
 		jaeger.Prefix:    jaeger.New(t.cfg.Jaeger, t.query, t.log.With("part", "jaeger api")),
 		tempo.Prefix:     tempo.New(t.cfg.Tempo, t.query, t.log.With("part", "tempo api")),
@@ -178,9 +179,7 @@ func (t *pipeline) status() api.Status {
 		HalvesReceived: t.writer.Halves(), CallsStored: stats.Calls, BytesOnDisk: stats.Bytes,
 		RetentionDays: t.cfg.Store.RetentionDays, OpenCalls: int64(open + waiting),
 	}
-	for _, d := range stats.Days {
-		s.Days = append(s.Days, api.StatusDay{Day: d.Day.String(), Calls: d.Calls, Bytes: d.Bytes})
-	}
+	s.Days = daysOf(&stats)
 	return s
 }
 

@@ -15,20 +15,14 @@ import (
 func (p *process) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if !p.ready.Load() {
-			http.Error(w, "not ready: starting or stopping", http.StatusServiceUnavailable)
-			return
-		}
-		_, _ = w.Write([]byte("ok\n"))
-	})
+	mux.HandleFunc("GET /readyz", p.readyz)
 	operator := func(path string, h http.HandlerFunc) { mux.Handle(path, p.guard.HTTP(access.Operate, h, refuse)) }
 	operator("GET /metrics", promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{}).ServeHTTP)
-	operator("GET /debug/pprof/", pprof.Index)
-	operator("GET /debug/pprof/cmdline", pprof.Cmdline)
-	operator("GET /debug/pprof/profile", pprof.Profile)
-	operator("GET /debug/pprof/symbol", pprof.Symbol)
-	operator("GET /debug/pprof/trace", pprof.Trace)
+	operator("GET /debug/pprof/", p.profiles(pprof.Index))
+	operator("GET /debug/pprof/cmdline", p.profiles(pprof.Cmdline))
+	operator("GET /debug/pprof/profile", p.profiles(pprof.Profile))
+	operator("GET /debug/pprof/symbol", p.profiles(pprof.Symbol))
+	operator("GET /debug/pprof/trace", p.profiles(pprof.Trace))
 	answer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := p.api.Load()
 		if h == nil {

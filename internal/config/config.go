@@ -89,9 +89,18 @@ type Log struct {
 
 // HTTP is the port for people and tools: console, API, metrics.
 type HTTP struct {
-	Address string             `yaml:"address"`
-	TLS     certificate.Server `yaml:"tls"`
+	Address string `yaml:"address"`
+	// Profiles says who may ask for profiles of the process: loopback, all or off.
+	Profiles string             `yaml:"profiles"`
+	TLS      certificate.Server `yaml:"tls"`
 }
+
+// The values of http.profiles.
+const (
+	ProfilesLoopback = "loopback"
+	ProfilesAll      = "all"
+	ProfilesOff      = "off"
+)
 
 // Receivers are the ports for spans, one group a protocol. An address of "" switches a port off.
 type Receivers struct {
@@ -165,7 +174,7 @@ func Default() Config {
 		DataDir: "data",
 		Memory:  Memory{GCPercent: 50},
 		Log:     Log{Format: "text"},
-		HTTP:    HTTP{Address: "127.0.0.1:8680"},
+		HTTP:    HTTP{Address: "127.0.0.1:8680", Profiles: ProfilesLoopback},
 		Receivers: Receivers{
 			MaxConnections: 4096, MaxStreams: 128,
 			OTLP:   OTLP{GRPCAddress: "127.0.0.1:4317", HTTPAddress: "127.0.0.1:4318", Config: otlp.DefaultConfig()},
@@ -212,6 +221,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		errs = append(errs, fmt.Errorf("log.format is %q, want text or json", c.Log.Format))
+	}
+	if v := c.HTTP.Profiles; v != ProfilesLoopback && v != ProfilesAll && v != ProfilesOff {
+		errs = append(errs, fmt.Errorf("http.profiles is %q, want loopback, all or off", v))
 	}
 	at("memory", c.Memory.Validate())
 	at("tls", c.TLS.Validate())

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -138,3 +139,14 @@ func (l *Lease) Release() {
 
 // InUse gives the bytes that are in use of the two parts.
 func (r *Room) InUse() (bodies, decoded int64) { return r.bodies.used.Load(), r.decoded.used.Load() }
+
+// Metrics gives what is in use as gauges, to be registered by the caller.
+func (r *Room) Metrics() []prometheus.Collector {
+	gauge := func(part string, of *part) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "twinspan_ingest_memory_bytes", Help: "Memory of requests, by part: reading, or decoded and not paired yet.",
+			ConstLabels: prometheus.Labels{"part": part},
+		}, func() float64 { return float64(of.used.Load()) })
+	}
+	return []prometheus.Collector{gauge("reading", &r.bodies), gauge("decoded", &r.decoded)}
+}

@@ -122,6 +122,7 @@ func (w *Writer) Write(ctx context.Context, req Request) error {
 	if err := w.room.acquire(ctx, &w.room.decoded, size, errNoRoom); err != nil {
 		return w.refuse(&req, err)
 	}
+	begin := time.Now()
 	again, err := w.append(ctx, &req, func() {
 		w.room.decoded.release(size)
 		req.Memory.Free()
@@ -134,6 +135,7 @@ func (w *Writer) Write(ctx context.Context, req Request) error {
 		w.metrics.Resent.Add(float64(len(req.Batch.Halves)))
 		return nil
 	}
+	w.metrics.Seconds.Observe(time.Since(begin).Seconds())
 	w.halves.Add(int64(len(req.Batch.Halves)))
 	w.metrics.Halves.Add(float64(len(req.Batch.Halves)))
 	w.metrics.Stats.Add(float64(len(req.Batch.Stats)))

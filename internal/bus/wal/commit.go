@@ -154,6 +154,7 @@ func (l *Log) commitTogether(requests []*request) {
 	l.next += records
 	a.next = l.next
 	l.setSize(l.size + int64(len(l.buf)))
+	l.trouble = nil
 	l.mu.Unlock()
 	l.metrics.appends.Add(float64(len(requests)))
 	l.metrics.records.Add(float64(records))
@@ -222,6 +223,9 @@ func (l *Log) fail(requests []*request, err error) {
 	if isFull(err) {
 		reason, err = "full", markFull(err)
 	}
+	l.mu.Lock()
+	l.trouble, l.troubleAt = err, time.Now()
+	l.mu.Unlock()
 	l.metrics.failures.WithLabelValues(reason).Add(float64(len(requests)))
 	for _, r := range requests {
 		r.err = err

@@ -14,9 +14,10 @@ type Metrics struct {
 	tornBytes    prometheus.Counter
 	skipped      prometheus.Counter
 	size         prometheus.Gauge
+	queued       prometheus.GaugeFunc
 }
 
-func newMetrics() *Metrics {
+func newMetrics(l *Log) *Metrics {
 	return &Metrics{
 		appends: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "twinspan_wal_appends_total", Help: "Acknowledged appends."}),
@@ -41,6 +42,9 @@ func newMetrics() *Metrics {
 			Name: "twinspan_wal_skipped_records_total", Help: "Unreadable records left out because of skip_corrupt, once per reading."}),
 		size: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "twinspan_wal_size_bytes", Help: "Size of all segments."}),
+		queued: prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "twinspan_wal_queued_bytes", Help: "Bytes of appends that wait for their turn to be written and synced."},
+			func() float64 { return float64(l.Queued()) }),
 	}
 }
 
@@ -48,5 +52,5 @@ func newMetrics() *Metrics {
 // program: one process has one log.
 func (m *Metrics) Register(r prometheus.Registerer) {
 	r.MustRegister(m.appends, m.records, m.bytes, m.failures, m.syncSeconds, m.commitCalls, m.syncFailures,
-		m.tornBytes, m.skipped, m.size)
+		m.tornBytes, m.skipped, m.size, m.queued)
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Record is what is logged.
@@ -43,6 +44,9 @@ type Log struct {
 	queue    []*request
 	queued   int64 // bytes of queue
 	closed   bool
+	// trouble is why the last append was refused, at troubleAt; nil after one that was not.
+	trouble   error
+	troubleAt time.Time
 	// removed says that the deletion of a segment may not be durable yet.
 	removed bool
 
@@ -87,9 +91,10 @@ func open(cfg Config, log *slog.Logger, fsys fileSystem) (_ *Log, err error) {
 		return nil, fmt.Errorf("wal: sync the parent of directory %s: %w", cfg.Dir, err)
 	}
 	l := &Log{
-		cfg: cfg, log: log, fs: fsys, metrics: newMetrics(),
+		cfg: cfg, log: log, fs: fsys,
 		wake: make(chan struct{}, 1), stopped: make(chan struct{}),
 	}
+	l.metrics = newMetrics(l)
 	if l.lock, err = lockDir(cfg.Dir); err != nil {
 		return nil, err
 	}
@@ -258,6 +263,26 @@ func (l *Log) Next() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.next
+}
+
+// troubleMemory is for how long a refused append says that the log takes nothing: only another one can tell.
+const troubleMemory = 15 * time.Second
+
+// Trouble gives why the log takes nothing: the error of the last append, unless that is long ago.
+func (l *Log) Trouble() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if time.Since(l.troubleAt) > troubleMemory {
+		return nil
+	}
+	return l.trouble
+}
+
+// Queued returns the bytes of appends that wait to be written.
+func (l *Log) Queued() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.queued
 }
 
 // Size returns the bytes of all segments.

@@ -1,0 +1,96 @@
+package app
+
+import (
+	"sort"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+
+	"github.com/twinspan/twinspan/internal/api"
+)
+
+// readings are the process's own metrics at one moment, those of one tenant and those that are of all.
+type readings map[string][]*dto.Metric
+
+const tenantLabel = "tenant"
+
+func read(g prometheus.Gatherer, tenant string) (readings, error) {
+	families, err := g.Gather()
+	r := make(readings, len(families))
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if of := label(m, tenantLabel); of == "" || of == tenant {
+				r[f.GetName()] = append(r[f.GetName()], m)
+			}
+		}
+	}
+	return r, err
+}
+
+func label(m *dto.Metric, name string) string {
+	for _, l := range m.GetLabel() {
+		if l.GetName() == name {
+			return l.GetValue()
+		}
+	}
+	return ""
+}
+
+func valueOf(m *dto.Metric) float64 {
+	switch {
+	case m.Counter != nil:
+		return m.Counter.GetValue()
+	case m.Gauge != nil:
+		return m.Gauge.GetValue()
+	case m.Histogram != nil:
+		return float64(m.Histogram.GetSampleCount())
+	}
+	return 0
+}
+
+// sum adds up a metric; of a histogram it counts the observations.
+func (r readings) sum(name string) (v float64) {
+	for _, m := range r[name] {
+		v += valueOf(m)
+	}
+	return v
+}
+
+// mean is that of a histogram's observations.
+func (r readings) mean(name string) float64 {
+	var sum float64
+	var n uint64
+	for _, m := range r[name] {
+		sum += m.GetHistogram().GetSampleSum()
+		n += m.GetHistogram().GetSampleCount()
+	}
+	if n == 0 {
+		return 0
+	}
+	return sum / float64(n)
+}
+
+// shown is a metric as a stage shows it: one count, or one for each value of the label reason.
+type shown struct{ name, metric, reason string }
+
+func (r readings) counts(list []shown) (out []api.Count) {
+	for _, s := range list {
+		if s.reason == "" {
+			out = append(out, api.Count{Name: s.name, Value: int64(r.sum(s.metric))})
+			continue
+		}
+		by := make(map[string]float64)
+		for _, m := range r[s.metric] {
+			by[label(m, s.reason)] += valueOf(m)
+		}
+		reasons := make([]string, 0, len(by))
+		for reason := range by {
+			reasons = append(reasons, reason)
+		}
+		sort.Strings(reasons)
+		for _, reason := range reasons {
+			out = append(out, api.Count{Name: s.name, Reason: reason, Value: int64(by[reason])})
+		}
+	}
+	return out
+}
