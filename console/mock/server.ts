@@ -1,6 +1,6 @@
 /** A small server for tests: the built console from dist, and the mock API. */
 import { readFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { extname, join, normalize } from 'node:path'
 import { handleMock } from './handler.ts'
@@ -13,9 +13,16 @@ const types: Record<string, string> = {
   '.woff2': 'font/woff2',
 }
 
-/** Listens on a free port of the loopback interface; `root` is the folder of the built console. */
-export async function startServer(root: string): Promise<{ url: string; close(): Promise<void> }> {
-  const server = createServer((req, res) =>
+/** Answers a request itself, and says whether it did. */
+export type Guard = (req: IncomingMessage, res: ServerResponse) => boolean
+
+/**
+ * Listens on a free port of the loopback interface; `root` is the folder of the built console. `guard` sees each request to
+ * the API first.
+ */
+export async function startServer(root: string, guard: Guard = () => false): Promise<{ url: string; close(): Promise<void> }> {
+  const server = createServer((req, res) => {
+    if (req.url?.startsWith('/api/') && guard(req, res)) return
     handleMock(req, res, () => {
       const path = normalize(new URL(req.url ?? '/', 'http://mock').pathname)
       const send = (name: string, data: Buffer) => {
@@ -33,8 +40,8 @@ export async function startServer(root: string): Promise<{ url: string; close():
             },
           ),
       )
-    }),
-  )
+    })
+  })
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

@@ -2,7 +2,8 @@ import { useEffect, useState } from 'preact/hooks'
 
 /** What this browser remembers about its user: looks, never the state of a page (that is in the URL). */
 
-function read(key: string): string | null {
+/** A remembered text, or null. */
+export function stored(key: string): string | null {
   try {
     return localStorage.getItem(`twinspan.${key}`)
   } catch {
@@ -10,7 +11,8 @@ function read(key: string): string | null {
   }
 }
 
-function write(key: string, value: string | null) {
+/** Remembers a text; null forgets it. */
+export function store(key: string, value: string | null) {
   try {
     if (value === null) localStorage.removeItem(`twinspan.${key}`)
     else localStorage.setItem(`twinspan.${key}`, value)
@@ -44,27 +46,27 @@ export class Store<T> {
 export type Theme = 'system' | 'light' | 'dark'
 export type Lang = 'en' | 'zh'
 
-const storedTheme = read('theme')
+const storedTheme = stored('theme')
 export const theme = new Store<Theme>(storedTheme === 'light' || storedTheme === 'dark' ? storedTheme : 'system')
 
 export function setTheme(t: Theme) {
-  write('theme', t === 'system' ? null : t)
+  store('theme', t === 'system' ? null : t)
   if (t === 'system') delete document.documentElement.dataset.theme
   else document.documentElement.dataset.theme = t
   theme.set(t)
 }
 
 const browserLang = (): Lang => (typeof navigator !== 'undefined' && /^zh/i.test(navigator.language ?? '') ? 'zh' : 'en')
-const storedLang = typeof localStorage === 'undefined' ? null : read('lang')
+const storedLang = typeof localStorage === 'undefined' ? null : stored('lang')
 export const lang = new Store<Lang>(storedLang === 'zh' || storedLang === 'en' ? storedLang : browserLang())
 
 export function setLang(l: Lang) {
-  write('lang', l)
+  store('lang', l)
   document.documentElement.lang = l === 'zh' ? 'zh-CN' : 'en'
   lang.set(l)
 }
 
 /** A remembered number, such as the height of a panel. */
 export function rememberedNumber(key: string, fallback: number): [() => number, (n: number) => void] {
-  return [() => Number(read(key)) || fallback, (n) => write(key, String(Math.round(n)))]
+  return [() => Number(stored(key)) || fallback, (n) => store(key, String(Math.round(n)))]
 }

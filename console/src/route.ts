@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
+import { tenant } from './access'
 
 /** The URL is the console's whole state. This is the only place that reads or writes it. */
 export interface Place {
@@ -14,8 +15,12 @@ function changed() {
   for (const l of listeners) l()
 }
 
-/** `path` with parameters, as an href. */
+/** `path` with parameters, as an href. The tenant goes along everywhere, so that a link shows others the same. */
 export function href(path: string, params?: URLSearchParams): string {
+  if (tenant) {
+    params = new URLSearchParams(params)
+    params.set('tenant', tenant)
+  }
   const text = params?.toString() ?? ''
   return text ? `${path}?${readable(text)}` : path
 }

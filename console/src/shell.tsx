@@ -1,9 +1,11 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { ComponentChildren } from 'preact'
+import { askTenants, refused, setTenant, setToken, tenant, tenants, token, wanted } from './access'
 import { lang, setLang, setTheme, theme } from './prefs'
 import { useText } from './i18n'
 import { href, navigate, usePlace } from './route'
 import { Icon } from './ui/icon'
+import { TokenForm } from './ui/token-form'
 
 /** The product's sign is its subject: a server's bar inside its client's. */
 function Mark() {
@@ -57,6 +59,25 @@ function Jump() {
   )
 }
 
+/** Chooses among tenants, where there are several. */
+function TenantSwitch() {
+  const t = useText()
+  const may = tenants.use()
+  useEffect(() => void askTenants(), [])
+  if (!may?.header || (may.tenants.length < 2 && (!tenant || may.tenants.includes(tenant)))) return null
+  const here = tenant || may.unnamed
+  return (
+    <select class="input tenant" aria-label={t('access.tenant')} title={t('access.tenant')} value={here} onChange={(e) => setTenant(e.currentTarget.value)}>
+      {!may.tenants.includes(here) && <option value={here}>{here}</option>}
+      {may.tenants.map((name) => (
+        <option key={name} value={name}>
+          {name}
+        </option>
+      ))}
+    </select>
+  )
+}
+
 const nextTheme = { system: 'light', light: 'dark', dark: 'system' } as const
 const themeIcon = { system: 'system', light: 'sun', dark: 'moon' } as const
 
@@ -65,6 +86,8 @@ export function Shell({ children }: { children: ComponentChildren }) {
   const { path, params } = usePlace()
   const chosen = theme.use()
   const l = lang.use()
+  const shown = token.use()
+  const want = wanted.use()
   // The time range goes along from page to page: it is the question's frame.
   const frame = new URLSearchParams()
   for (const key of ['from', 'to']) {
@@ -95,6 +118,12 @@ export function Shell({ children }: { children: ComponentChildren }) {
         </nav>
         <Jump />
         <div class="switches">
+          <TenantSwitch />
+          {shown && !want && (
+            <button type="button" class="btn plain icon" title={t('access.forget')} aria-label={t('access.forget')} onClick={() => { setToken(''); refused('') }}>
+              <Icon name="key" />
+            </button>
+          )}
           <button type="button" class="btn plain lang" lang={l === 'en' ? 'zh-CN' : 'en'} title={t('lang.switch')} aria-label={t('lang.switch')} onClick={() => setLang(l === 'en' ? 'zh' : 'en')}>
             {t('lang.short')}
           </button>
@@ -104,7 +133,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
         </div>
       </header>
       <main id="main" tabIndex={-1} style="outline:none">
-        {children}
+        {want ? <TokenForm key={want} refused={want === 'refused'} /> : children}
       </main>
     </>
   )

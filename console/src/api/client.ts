@@ -1,3 +1,4 @@
+import { headers, refused, token } from '../access'
 import type { App, AppSeries, CallPage, CallSample, Operation, Series, Topology, Trace } from './types'
 
 /** A request that the server refused or that never reached it. `code` is the API's error code, or `unreachable`. */
@@ -26,20 +27,28 @@ export function queryString(query: Query): string {
   return text ? `?${text}` : ''
 }
 
-async function get<T>(path: string, query: Query, signal?: AbortSignal): Promise<T> {
+async function ask(path: string, query: Query, signal?: AbortSignal): Promise<Response> {
   let response: Response
+  let shown = ''
   try {
-    response = await fetch(`/api/v1${path}${queryString(query)}`, { signal, headers: { Accept: 'application/json' } })
+    const who = await headers()
+    shown = token.get()
+    response = await fetch(`/api/v1${path}${queryString(query)}`, { signal, headers: { Accept: 'application/json', ...who } })
   } catch (cause) {
     if (signal?.aborted) throw cause
     throw new ApiError('unreachable', 0, String((cause as Error).message ?? cause))
   }
+  if (response.status === 401) refused(shown)
   if (!response.ok) {
     const body = await response.json().catch(() => null)
     const error = body?.error
     throw new ApiError(error?.code ?? `http_${response.status}`, response.status, error?.message ?? response.statusText)
   }
-  return (await response.json()) as T
+  return response
+}
+
+async function get<T>(path: string, query: Query, signal?: AbortSignal): Promise<T> {
+  return (await (await ask(path, query, signal)).json()) as T
 }
 
 // Go writes an empty list as null where a slice was never made; the rest of the console wants lists.
@@ -65,6 +74,9 @@ export const api = {
     const trace = await get<Trace>(`/traces/${encodeURIComponent(id)}`, {}, signal)
     return { ...trace, calls: list(trace.calls), apps: list(trace.apps) }
   },
+
+  /** The trace as the server writes it. */
+  traceText: async (id: string): Promise<Blob> => (await ask(`/traces/${encodeURIComponent(id)}`, {})).blob(),
 
   topology: async (q: Query, signal?: AbortSignal): Promise<Topology> => {
     const t = await get<Topology>('/topology', q, signal)

@@ -268,6 +268,14 @@ export const en = {
   'apps.topology': 'Topology',
   'apps.search': 'Calls',
 
+  'access.title': 'This server asks for a token',
+  'access.hint': 'It needs the role “read”. It stays in this tab, and is forgotten when you close it.',
+  'access.token': 'Token',
+  'access.go': 'Go on',
+  'access.refused': 'The server does not know this token.',
+  'access.forget': 'Forget the token',
+  'access.tenant': 'Tenant',
+
   'state.loading': 'Loading',
   'error.title': 'That did not work',
   'error.unreachable': 'The server can’t be reached',

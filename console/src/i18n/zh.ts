@@ -270,6 +270,14 @@ export const zh: Record<Key, string> = {
   'apps.topology': '拓扑',
   'apps.search': '调用',
 
+  'access.title': '此服务器需要令牌',
+  'access.hint': '令牌须具有 read 角色。它只保留在此标签页中，关闭后即被清除。',
+  'access.token': '令牌',
+  'access.go': '继续',
+  'access.refused': '服务器不认识此令牌。',
+  'access.forget': '清除令牌',
+  'access.tenant': '租户',
+
   'state.loading': '加载中',
   'error.title': '未能完成',
   'error.unreachable': '无法连接服务器',

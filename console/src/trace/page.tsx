@@ -1,4 +1,5 @@
 import { useEffect, useMemo, useState } from 'preact/hooks'
+import { tenant, token } from '../access'
 import { api, ApiError } from '../api/client'
 import type { Trace } from '../api/types'
 import { useQuery } from '../api/use-query'
@@ -65,6 +66,19 @@ export function TracePage({ id, params }: { id: string; params: URLSearchParams 
   )
 }
 
+/** A link sends no headers: where the server wants some, the text is asked for here and shown from memory. */
+function showText(e: Event, id: string) {
+  if (!tenant && !token.get()) return
+  e.preventDefault()
+  const tab = window.open('', '_blank') // now, because browsers let only a click open one
+  api.traceText(id).then(
+    (text) => {
+      if (tab) tab.location.href = URL.createObjectURL(new Blob([text], { type: 'application/json' }))
+    },
+    () => tab?.close(),
+  )
+}
+
 function Header({ trace, view, onRefresh }: { trace: Trace; view: 'waterfall' | 'graph'; onRefresh(): void }) {
   const t = useText()
   const root = trace.calls[0]
@@ -81,7 +95,7 @@ function Header({ trace, view, onRefresh }: { trace: Trace; view: 'waterfall' | 
         <button type="button" class="btn plain icon" title={t('range.refresh')} aria-label={t('range.refresh')} onClick={onRefresh}>
           <Icon name="refresh" />
         </button>
-        <a class="btn plain" href={`/api/v1/traces/${encodeURIComponent(trace.traceId || trace.w3cTraceId)}`} target="_blank" rel="noopener">
+        <a class="btn plain" href={`/api/v1/traces/${encodeURIComponent(trace.traceId || trace.w3cTraceId)}`} target="_blank" rel="noopener" onClick={(e) => showText(e, trace.traceId || trace.w3cTraceId)}>
           JSON
         </a>
         <Segmented
