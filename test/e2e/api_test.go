@@ -74,7 +74,14 @@ func (s *server) get(path string, query url.Values, into any) error {
 	if len(query) > 0 {
 		target += "?" + query.Encode()
 	}
-	r, err := http.Get(target)
+	req, err := http.NewRequest(http.MethodGet, target, nil)
+	if err != nil {
+		return err
+	}
+	for name, values := range s.header {
+		req.Header[http.CanonicalHeaderKey(name)] = values
+	}
+	r, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return err
 	}

@@ -58,6 +58,7 @@ type server struct {
 	role, dir string
 	env       map[string]string
 	http      string
+	header    http.Header // of requests to its API
 	output    *syncBuffer
 	cmd       *exec.Cmd
 	done      chan error
