@@ -142,7 +142,10 @@ var askings = map[string][]string{
 		"/zipkin/api/v2/services", "/zipkin/api/v2/spans?serviceName={service}", "/zipkin/api/v2/traces?serviceName={service}",
 		"/zipkin/api/v2/trace/{trace}",
 	},
-	"/tempo/": {"/tempo/api/traces/{trace}", "/tempo/api/v2/traces/{trace}"},
+	"/tempo/": {
+		"/tempo/api/traces/{trace}", "/tempo/api/v2/traces/{trace}", "/tempo/api/search", "/tempo/api/search/tag/service.name/values",
+		"/tempo/api/v2/search/tag/resource.service.name/values",
+	},
 }
 
 func (o owned) fill(path, trace string) string {
