@@ -94,7 +94,7 @@ func (t *Transport) operation(r *http.Request) string {
 		route, _ = r.Context().Value(routeKey{}).(string)
 	}
 	if route == "" {
-		route = generalRoute(r.URL.Path)
+		route = GeneralRoute(r.URL.Path)
 	}
 	return method(r) + " " + route
 }

@@ -342,7 +342,7 @@ func TestGeneralRoute(t *testing.T) {
 		"/pay/550e8400-e29b-41d4-a716-446655440000": "/pay/{id}", "/t/0ad1348f1403169275002100356696": "/t/{id}",
 		"/feed": "/feed", "/face1234": "/{id}", "/" + strings.Repeat("x", 41): "/{id}", "/deadbeef": "/deadbeef",
 	} {
-		if got := generalRoute(path); got != want {
+		if got := GeneralRoute(path); got != want {
 			t.Errorf("%s: %s, want %s", path, got, want)
 		}
 	}

@@ -55,9 +55,9 @@ func (o *options) url(scheme, host string, r *http.Request) string {
 	return url
 }
 
-// generalRoute gives a path with the parts replaced by "{id}" that look as if each request had its own: numbers, UUIDs and
+// GeneralRoute gives a path with the parts replaced by "{id}" that look as if each request had its own: numbers, UUIDs and
 // other hex of 8 digits or more, parts of more than 40 characters.
-func generalRoute(path string) string {
+func GeneralRoute(path string) string {
 	if path == "" {
 		return "/"
 	}

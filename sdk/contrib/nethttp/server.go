@@ -36,7 +36,45 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.next.ServeHTTP(w, r)
 		return
 	}
-	ctx, span := h.tracer.StartFrom(r.Context(), twinspan.HeaderCarrier(r.Header), twinspan.Server, twinspan.HTTPServer, "")
+	var e Exchange
+	e.begin(h.tracer, r, &h.options)
+	recorder := &recorder{ResponseWriter: w}
+	defer func() {
+		panicked := recover()
+		e.hijacked = recorder.hijacked
+		if panicked == nil {
+			e.End("", recorder.code, recorder.size, nil)
+			return
+		}
+		e.End("", recorder.code, recorder.size, fmt.Errorf("panic: %v", panicked))
+		panic(panicked) // goes on, with its value
+	}()
+	h.next.ServeHTTP(recorder.as(), e.request)
+}
+
+// Exchange is a request that a server works on. It is for frameworks that have their own way of answering; others use
+// NewHandler. Its methods are called by one goroutine, in the order Begin, Request, End.
+type Exchange struct {
+	span     *twinspan.Span
+	options  *options
+	request  *http.Request
+	hijacked bool
+}
+
+// Begin starts the server span of a request. It gives nil when the request is not to be traced: the tracer is nil, or
+// WithSkip says so.
+func Begin(tracer *twinspan.Tracer, r *http.Request, list ...Option) *Exchange {
+	o := gather(list)
+	if tracer == nil || o.skip != nil && o.skip(r) {
+		return nil
+	}
+	e := new(Exchange)
+	e.begin(tracer, r, &o)
+	return e
+}
+
+func (e *Exchange) begin(tracer *twinspan.Tracer, r *http.Request, o *options) {
+	ctx, span := tracer.StartFrom(r.Context(), twinspan.HeaderCarrier(r.Header), twinspan.Server, twinspan.HTTPServer, "")
 	span.SetRemote(r.RemoteAddr)
 	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
 		span.SetLocal(local.String())
@@ -46,45 +84,47 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		scheme = "https"
 	}
 	span.SetTags(
-		twinspan.String(twinspan.TagURL, h.options.url(scheme, r.Host, r)),
+		twinspan.String(twinspan.TagURL, o.url(scheme, r.Host, r)),
 		twinspan.String(twinspan.TagMethod, method(r)),
 		twinspan.Int(twinspan.TagRequestSize, serverRequestSize(r)),
 	)
-	recorder := &recorder{ResponseWriter: w}
-	inner := r.WithContext(ctx)
-	defer h.end(span, recorder, inner)
-	h.next.ServeHTTP(recorder.as(), inner)
+	e.span, e.options, e.request = span, o, r.WithContext(ctx)
 }
 
-// end finishes the span, also when next panics; the panic goes on, with its value.
-func (h *handler) end(span *twinspan.Span, w *recorder, r *http.Request) {
-	panicked := recover()
-	span.SetOperation(method(r) + " " + h.route(r))
-	code := w.code
-	switch {
-	case panicked != nil:
-		if code == 0 {
+// Request gives the request to go on with: its context carries the span.
+func (e *Exchange) Request() *http.Request { return e.request }
+
+// End finishes the span. route is such as "/pay/{id}"; "" takes WithRoute's, then http.ServeMux's, then the path with numbers
+// and the like replaced. code is the answer's status, 0 when the handler set none, size that of its body in bytes. err is why the
+// handler failed, such as "panic: ..."; with a status of 4xx the fault is the caller's and the span no error.
+func (e *Exchange) End(route string, code int, size int64, err error) {
+	if route == "" {
+		route = e.route()
+	}
+	e.span.SetOperation(method(e.request) + " " + route)
+	if code == 0 {
+		code = http.StatusOK
+		if err != nil {
 			code = http.StatusInternalServerError
 		}
-		span.Fail(fmt.Sprintf("panic: %v", panicked))
-	case code == 0:
-		code = http.StatusOK
 	}
-	if code >= 500 && panicked == nil && !w.hijacked {
-		span.Fail(strconv.Itoa(code) + " " + http.StatusText(code))
+	switch {
+	case code >= 400 && code < 500:
+	case err != nil:
+		e.span.SetError(err)
+	case code >= 500 && !e.hijacked:
+		e.span.Fail(strconv.Itoa(code) + " " + http.StatusText(code))
 	}
-	span.SetResultCode(strconv.Itoa(code))
-	span.SetTags(twinspan.Int(twinspan.TagResponseSize, w.size))
-	span.End()
-	if panicked != nil {
-		panic(panicked)
-	}
+	e.span.SetResultCode(strconv.Itoa(code))
+	e.span.SetTags(twinspan.Int(twinspan.TagResponseSize, size))
+	e.span.End()
 }
 
 // route gives the request's route, which http.ServeMux has put into the request by now.
-func (h *handler) route(r *http.Request) string {
-	if h.options.route != nil {
-		if route := h.options.route(r); route != "" {
+func (e *Exchange) route() string {
+	r := e.request
+	if e.options.route != nil {
+		if route := e.options.route(r); route != "" {
 			return route
 		}
 	}
@@ -98,7 +138,7 @@ func (h *handler) route(r *http.Request) string {
 		}
 		return pattern
 	}
-	return generalRoute(r.URL.Path)
+	return GeneralRoute(r.URL.Path)
 }
 
 // serverRequestSize is -1 for a request without length, and for one without body, as SOFATracer has it.

@@ -1,0 +1,15 @@
+module github.com/twinspan/twinspan/sdk/contrib/chi
+
+go 1.26
+
+require (
+	github.com/twinspan/twinspan/sdk v0.0.0
+	github.com/twinspan/twinspan/sdk/contrib/nethttp v0.0.0
+)
+
+require github.com/go-chi/chi/v5 v5.3.2
+
+// Until the first tag of the sdk: consumers of a checkout need the same lines with their own path.
+replace github.com/twinspan/twinspan/sdk => ../..
+
+replace github.com/twinspan/twinspan/sdk/contrib/nethttp => ../nethttp
