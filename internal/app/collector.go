@@ -41,6 +41,9 @@ func (p *process) startCollector(ctx context.Context) error {
 	if err := p.openPipelines(ctx); err != nil {
 		return err
 	}
+	if err := removeStages(p.cfg.DataDir); err != nil {
+		p.log.Warn("cannot remove what was left of a backup: remove it by hand", "error", err)
+	}
 	p.receive(ctx, listeners)
 	p.answer()
 	for _, t := range p.pipelines {

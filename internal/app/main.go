@@ -41,6 +41,9 @@ Usage:
 %s
   twinspan config [-config FILE]               print the effective configuration
   twinspan parse [flags] FILE...               show what the agent makes of log files
+  twinspan backup [flags] -to PLACE            copy the data of a running or stopped collector
+  twinspan restore -from PLACE -data DIR       put a backup back
+  twinspan inspect [flags] [WHAT]              show what a stopped collector or a backup holds, and verify it
   twinspan version                             print the version
   twinspan help                                print this
 
@@ -62,6 +65,9 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 		return 0
 	case "parse":
 		return digestlog.RunParse(rest, stdout, stderr)
+	}
+	if run, ok := tools[command]; ok {
+		return runTool(command, run, rest, stdout, stderr)
 	}
 	flags := flag.NewFlagSet("twinspan", flag.ContinueOnError)
 	flags.SetOutput(stderr)

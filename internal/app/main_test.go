@@ -37,6 +37,7 @@ func TestTranscripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	names := map[string]string{
+		"URL": used.url, "DATA": stoppedData(t),
 		"DIR": dir, "TAKEN": taken.Addr().String(), "USED": used.dir, "STOPPED": stopped,
 		"VERSION": fmt.Sprintf("%s %s %s/%s", Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH),
 	}
@@ -60,6 +61,16 @@ func TestTranscripts(t *testing.T) {
 			}
 		}
 	}
+}
+
+// stoppedData is the data directory of a collector that took a span and was stopped.
+func stoppedData(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	p := start(t, "collector", dir, "TWINSPAN_PARTITIONS=2")
+	want(t, 202, "", "POST", p.zipkin+"/api/v2/spans", spanOf("payment"))
+	p.stop()
+	return dir
 }
 
 // transcript runs a command line and gives what it writes in the form of the files.

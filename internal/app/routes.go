@@ -33,6 +33,7 @@ func (p *process) routes() http.Handler {
 	})
 	mux.Handle(api.TenantsPath, p.guard.Choices(access.Read, answer, refuse))
 	answers := p.guard.HTTP(access.Read, answer, refuse)
+	operator("GET "+backupPath, p.backupHandler)
 	// Every API goes through the guard.
 	for _, prefix := range apiPrefixes() {
 		mux.Handle(prefix, answers)

@@ -41,6 +41,9 @@ type process struct {
 	// pipelines has the data of each tenant, in the roles that have data.
 	pipelines map[string]*pipeline
 
+	// backingUp is held while a backup is made.
+	backingUp sync.Mutex
+
 	// guard decides who may ask and send.
 	guard *access.Guard
 	// agents takes what the agent of this process sends; nil in roles and settings without a port for agents.

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -287,4 +288,25 @@ func payloadName(id int, fields [2][]payloadField) (name string, texts, plain bo
 		name += fmt.Sprintf("field %d", f.number)
 	}
 	return name, !f.numeric(), false
+}
+
+// checkpointer is what a KV may have to be copied while it is written to.
+type checkpointer interface {
+	// Checkpoint puts a copy of all volumes into dir, which is made. A range that is in it comes with all ranges of its
+	// partition before.
+	Checkpoint(dir string) error
+}
+
+// Checkpoint puts a copy of what is done into dir, which is made, by hard links where the file system can. Writing goes on
+// meanwhile.
+func (s *Store) Checkpoint(dir string) error {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	defer s.end()
+	kv, ok := s.kv.(checkpointer)
+	if !ok {
+		return errors.New("store: it cannot be copied while it runs")
+	}
+	return kv.Checkpoint(dir)
 }

@@ -35,6 +35,7 @@ var arrows = []struct {
 	{"internal/pair", nil},
 	{"internal/rollup", nil},
 	{"internal/store", nil},
+	{"internal/backup", nil},
 	{"internal/series", nil},
 	{"internal/bus", []string{"internal/wire"}},
 	{"internal/agent", []string{"internal/digestlog", "internal/wire", "internal/certificate"}},

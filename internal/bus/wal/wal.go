@@ -49,6 +49,8 @@ type Log struct {
 	troubleAt time.Time
 	// removed says that the deletion of a segment may not be durable yet.
 	removed bool
+	// holds counts the snapshots under way, for which nothing is deleted.
+	holds int
 
 	wake    chan struct{} // capacity 1: the queue or closed changed
 	stopped chan struct{} // closed when the committer has ended
@@ -188,7 +190,8 @@ func (l *Log) signal() {
 const rollBytes = 1 << 20
 
 // TruncateBefore deletes the segments that hold only records before offset. One segment stays, if need be a new and
-// empty one, so that the log never forgets how far it has counted. An error leaves the rest for the next call.
+// empty one, so that the log never forgets how far it has counted. An error leaves the rest for the next call,
+// and so does a Snapshot that is under way.
 func (l *Log) TruncateBefore(offset int64) error {
 	rolled := false
 	for {
@@ -196,6 +199,10 @@ func (l *Log) TruncateBefore(offset int64) error {
 		if l.closed {
 			l.mu.Unlock()
 			return ErrClosed
+		}
+		if l.holds > 0 {
+			l.mu.Unlock()
+			return nil
 		}
 		if len(l.segments) < 2 {
 			idle := l.next <= offset && l.segments[0].size >= rollBytes && !rolled

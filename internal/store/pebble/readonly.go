@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -77,12 +78,66 @@ func (readFS) ReuseForWrite(string, string, vfs.DiskWriteCategory) (vfs.File, er
 	return nil, ErrReadOnly
 }
 
-// Check implements store.Checker: the order of keys over all levels.
+// Check implements store.Checker: the order of keys over all levels, and that the database knows all tables that are there.
 func (v *volume) Check(context.Context) error {
 	if err := v.db.CheckLevels(nil); err != nil {
 		return v.fail(err)
+	}
+	levels, err := v.db.SSTables()
+	if err != nil {
+		return v.fail(err)
+	}
+	known := make(map[string]bool)
+	for _, tables := range levels {
+		for i := range tables {
+			known[fmt.Sprintf("%06d.sst", uint64(tables[i].BackingSSTNum))] = true
+		}
+	}
+	names, err := v.kv.fs.List(v.kv.path(v.name))
+	if err != nil {
+		return err
+	}
+	unknown := 0
+	for _, name := range names {
+		if strings.HasSuffix(name, ".sst") && !known[name] {
+			unknown++
+		}
+	}
+	if unknown > 0 && v.kv.readOnly { // one that is written to has tables that come and go
+		return fmt.Errorf("%w: %d tables are not in its MANIFEST: that is damaged, or, if the process was killed, they are what it was "+
+			"about to write and go with the next start; copy the directory before", store.ErrCorrupt, unknown)
 	}
 	return nil
 }
 
 var _ store.Checker = (*volume)(nil)
+
+// Checkpoint copies all databases into dir, newest first: a partition's ranges are written in the order of directories, so
+// that none is in the copy without those before it.
+func (k *KV) Checkpoint(dir string) error {
+	if err := k.fs.MkdirAll(dir, 0o750); err != nil {
+		return fmt.Errorf("store: copying to %s: %w", dir, err)
+	}
+	k.mu.Lock()
+	held := acquired(k.volumes)
+	k.mu.Unlock()
+	var failed error
+	for _, v := range held {
+		if failed == nil {
+			if err := v.db.Checkpoint(k.fs.PathJoin(dir, v.name)); err != nil {
+				failed = fmt.Errorf("store: copying %s: %w", v.name, err)
+			}
+		}
+		v.Release()
+	}
+	return failed
+}
+
+func acquired(volumes []*volume) (out []*volume) {
+	for _, v := range volumes {
+		if v.Acquire() {
+			out = append(out, v)
+		}
+	}
+	return out
+}

@@ -107,6 +107,11 @@ func (k *KV) options() *pebble.Options {
 		L0StopWritesThreshold:     1000, // counts only for writes through a memtable
 		LBaseMaxBytes:             64 << 20,
 	}
+	// Pebble would end the process. Who reads gets an error, and what is not damaged goes on being read.
+	o.EventListener = &pebble.EventListener{DataCorruption: func(info pebble.DataCorruptionInfo) {
+		k.log.Error("stored data is damaged: restore a backup; 'twinspan inspect verify' tells what is concerned", "file", info.Path,
+			"details", info.Details)
+	}}
 	o.Experimental.ReadSamplingMultiplier = -1 // no compaction because of reads
 	for i := range o.Levels {
 		o.Levels[i].BlockSize = 8 << 10
