@@ -1,8 +1,9 @@
 /** Answers /api/v1 from generated traces. It is for development and tests; the real server is written in Go. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { App, AppSeries, Call, CallPoint, CallSample, CallType, NodeKind, Operation, SeriesPoint, Topology, Trace, TraceCall } from '../src/api/types.ts'
+import type { App, AppSeries, Call, CallPoint, CallSample, CallType, NodeKind, Operation, SeriesPoint, TagList, TagValues, Topology, Trace, TraceCall } from '../src/api/types.ts'
 import { parseDuration } from '../src/format/duration.ts'
 import { msOf } from '../src/format/time.ts'
+import { fromTraceQL } from '../src/search/traceql.ts'
 import { resolve } from '../src/timerange.ts'
 import { failedTrace, hugeTrace, makeTraffic, named, smallTrace } from './generate.ts'
 
@@ -59,12 +60,33 @@ function group<T>(items: T[], key: (t: T) => string): Map<string, T[]> {
 }
 
 class Refused extends Error {
-  constructor(readonly status: number, readonly code: string, message: string) {
+  constructor(readonly status: number, readonly code: string, message: string, readonly place?: { line: number; column: number; endColumn: number }) {
     super(message)
   }
 }
 
-function select(d: Data, q: URLSearchParams): TraceCall[] {
+/** Refuses what the real server would, as far as tests go: a condition without a value. */
+function checkTraceQL(query: string) {
+  const wrong = /[=<>~]\s*([}&|])/.exec(query) ?? (/^[^{(]/.test(query.trim()) ? /\S/.exec(query) : null)
+  if (!wrong) return
+  const at = wrong.index + wrong[0].length
+  throw new Refused(400, 'bad_request', `bad request: TraceQL, line 1, column ${at}: expected an attribute or a value, found "${wrong[0].slice(-1)}"`, { line: 1, column: at, endColumn: at + 1 })
+}
+
+/** A query that says what filters can is answered as these; others find everything. */
+function asFilters(q: URLSearchParams): URLSearchParams {
+  const query = q.get('query')
+  if (!query) return q
+  checkTraceQL(query)
+  const form = fromTraceQL(query)
+  const out = new URLSearchParams(range(q))
+  for (const [k, v] of Object.entries(form?.filters ?? {})) out.set(k, v)
+  for (const tag of form?.tags ?? []) out.append('tag', tag)
+  return out
+}
+
+function select(d: Data, given: URLSearchParams): TraceCall[] {
+  const q = asFilters(given)
   const { from, to } = resolve({ from: q.get('from') ?? '-1h', to: q.get('to') ?? 'now' }, Date.now())
   const bound = (name: string, fallback: number) => {
     const text = q.get(name)
@@ -101,7 +123,21 @@ function answer(path: string, q: URLSearchParams): unknown {
       const limit = Math.min(Number(q.get('limit') ?? 50), 1000)
       const offset = Number(q.get('cursor') ?? 0)
       const next = offset + limit < found.length ? String(offset + limit) : ''
-      return { calls: found.slice(offset, offset + limit).map(listed), next, partial: false, partialReason: '' }
+      return { calls: found.slice(offset, offset + limit).map(listed), next, partial: false, partialReason: '', searchedFromUnixNano: '' }
+    }
+    case '/traceql':
+      checkTraceQL(q.get('query') ?? '')
+      return { query: q.get('query') }
+    case '/tags': {
+      const names = new Set(d.calls.slice(0, 500).flatMap((c) => Object.keys((c.client ?? c.server)?.attributes ?? {})))
+      const tags = [...names].sort().map((name) => ({ scope: 'span', name, query: `span.${name}` }))
+      return { tags: [...tags, { scope: 'resource', name: 'service.name', query: 'resource.service.name' }], intrinsics: ['duration', 'kind', 'name', 'status', 'call:callee', 'call:caller'], partial: false } satisfies TagList
+    }
+    case '/tags/values': {
+      const key = (q.get('tag') ?? '').replace(/^(span|resource)?\./, '')
+      const of = (c: TraceCall) => (/service\.name|call:call/.test(q.get('tag') ?? '') ? c.callee : String((c.client ?? c.server)?.attributes[key] ?? ''))
+      const values = [...new Set(d.calls.slice(0, 2000).map(of))].filter(Boolean).slice(0, 100)
+      return { values: values.map((value) => ({ value, query: JSON.stringify(value) })), partial: false } satisfies TagValues
     }
     case '/calls/scatter': {
       const found = select(d, q)
@@ -190,7 +226,7 @@ export function handleMock(req: IncomingMessage, res: ServerResponse, next: () =
   try {
     send(200, answer(url.pathname.slice('/api/v1'.length), url.searchParams))
   } catch (e) {
-    if (e instanceof Refused) send(e.status, { error: { code: e.code, message: e.message } })
+    if (e instanceof Refused) send(e.status, { error: { code: e.code, message: e.message, ...e.place } })
     else send(500, { error: { code: 'internal', message: String(e) } })
   }
 }

@@ -70,3 +70,18 @@ export function setLang(l: Lang) {
 export function rememberedNumber(key: string, fallback: number): [() => number, (n: number) => void] {
   return [() => Number(stored(key)) || fallback, (n) => store(key, String(Math.round(n)))]
 }
+
+/** A remembered list of texts. What is stored may be anything: what isn't such a list counts as empty. */
+export function rememberedList(key: string): [() => string[], (list: string[]) => void] {
+  return [
+    () => {
+      try {
+        const list: unknown = JSON.parse(read(key) ?? '[]')
+        return Array.isArray(list) ? list.filter((x) => typeof x === 'string') : []
+      } catch {
+        return []
+      }
+    },
+    (list) => write(key, list.length ? JSON.stringify(list) : null),
+  ]
+}

@@ -13,7 +13,7 @@ import (
 // searchTraceQL asks for a page of traces; limit counts traces.
 func (a *API) searchTraceQL(ctx context.Context, in *input) (*query.TraceQLPage, error) {
 	if in.filtered != "" {
-		return nil, badRequest("parameter %q cannot stand beside \"query\": write it in the query (docs/search.md has how)", in.filtered)
+		return nil, besideQuery(in.filtered)
 	}
 	r, err := in.timeRange()
 	if err != nil {
@@ -24,26 +24,24 @@ func (a *API) searchTraceQL(ctx context.Context, in *input) (*query.TraceQLPage,
 	})
 }
 
-// pointsPerTrace is how many spans of one trace a scatter shows.
-const pointsPerTrace = 20
-
-// scatterTraceQL draws the calls of the newest traces that a query finds.
+// scatterTraceQL draws calls whose spans a query finds.
 func (a *API) scatterTraceQL(ctx context.Context, in *input) (answer, error) {
-	points := in.points
-	if points == 0 {
-		points = query.DefaultPoints
+	if in.filtered != "" {
+		return nil, besideQuery(in.filtered)
 	}
-	in.search.Limit, in.search.Cursor, in.spans = min(points, query.MaxTraces), "", min(points, pointsPerTrace)
-	page, err := a.searchTraceQL(ctx, in)
+	r, err := in.timeRange()
 	if err != nil {
 		return nil, err
 	}
-	calls := page.Calls()
-	out := &query.Scatter{Calls: calls[:min(len(calls), points)], Matched: -1, Partial: page.Partial, Reason: page.Reason}
-	if out.Complete = page.Next == "" && !page.Partial && len(calls) <= points; out.Complete {
-		out.Matched = int64(len(calls))
+	s, err := a.query.ScatterTraceQL(ctx, in.traceQL, r, in.points)
+	if err != nil {
+		return nil, err
 	}
-	return scatterAnswer{out}, nil
+	return scatterAnswer{s}, nil
+}
+
+func besideQuery(name string) error {
+	return badRequest("parameter %q cannot stand beside \"query\": write it in the query (docs/search.md has how)", name)
 }
 
 type labelJSON struct {

@@ -281,7 +281,7 @@ func (d *drawer) active(ctx context.Context) ([]Range, error) {
 		return []Range{whole}, nil
 	}
 	counted := q.Address == "" && q.MinDuration == 0 && q.MaxDuration == 0 && q.Kind == nil && q.Component == "" &&
-		q.Instance == "" && q.ResultCode == "" && len(q.Tags) == 0
+		q.Instance == "" && q.ResultCode == "" && len(q.Tags) == 0 && q.Half == nil
 	perMinute := make(map[int64]int64)
 	_, err := d.service.each(ctx, whole, 1, func(row *span.Rollup) {
 		if row.Source != span.SourceCalls || !d.matchesRow(row) {

@@ -1,5 +1,5 @@
 import { headers, refused, token } from '../access'
-import type { App, AppSeries, CallPage, CallSample, Operation, Series, Topology, Trace } from './types'
+import type { App, AppSeries, CallPage, CallSample, Operation, Series, TagList, TagValues, Topology, Trace } from './types'
 
 /** A request that the server refused or that never reached it. `code` is the API's error code, or `unreachable`. */
 export class ApiError extends Error {
@@ -7,6 +7,8 @@ export class ApiError extends Error {
     readonly code: string,
     readonly status: number,
     message: string,
+    /** Where a TraceQL query is wrong: line and columns from 1, the end behind the last character. */
+    readonly place?: { line: number; column: number; endColumn: number },
   ) {
     super(message)
     this.name = 'ApiError'
@@ -42,7 +44,7 @@ async function ask(path: string, query: Query, signal?: AbortSignal): Promise<Re
   if (!response.ok) {
     const body = await response.json().catch(() => null)
     const error = body?.error
-    throw new ApiError(error?.code ?? `http_${response.status}`, response.status, error?.message ?? response.statusText)
+    throw new ApiError(error?.code ?? `http_${response.status}`, response.status, error?.message ?? response.statusText, error?.line ? error : undefined)
   }
   return response
 }
@@ -66,7 +68,14 @@ export const api = {
     return { ...page, calls: list(page.calls) }
   },
 
-  scatter: (q: Query, signal?: AbortSignal): Promise<CallSample> => get<CallSample>('/calls/scatter', q, signal),
+  /** Resolves where the query can be read, and rejects with the place where it can't. */
+  checkTraceQL: (query: string, signal?: AbortSignal): Promise<{ query: string }> => get('/traceql', { query }, signal),
+
+  tags: (q: Query, signal?: AbortSignal): Promise<TagList> => get<TagList>('/tags', q, signal),
+
+  tagValues: (q: Query, signal?: AbortSignal): Promise<TagValues> => get<TagValues>('/tags/values', q, signal),
+
+  scatter: ({ spans: _, ...q }: Query, signal?: AbortSignal): Promise<CallSample> => get<CallSample>('/calls/scatter', q, signal),
 
   appSeries: (q: Query, signal?: AbortSignal): Promise<AppSeries> => get<AppSeries>('/apps/series', q, signal),
 

@@ -106,6 +106,20 @@ export interface CallPage {
   next: string
   partial: boolean
   partialReason: string
+  /** What started from then on was searched; empty where that is all that was asked for. */
+  searchedFromUnixNano: string
+}
+
+/** Names of attributes; `query` is the name as TraceQL writes it. */
+export interface TagList {
+  tags: { scope: string; name: string; query: string }[]
+  intrinsics: string[]
+  partial: boolean
+}
+
+export interface TagValues {
+  values: { value: string; query: string }[]
+  partial: boolean
 }
 
 /** A call as a scatter draws it. */

@@ -11,7 +11,7 @@ import { Combobox } from '../ui/combobox'
 import { Icon } from '../ui/icon'
 import { Segmented } from '../ui/segmented'
 import { TextField } from '../ui/text-field'
-import { acceptTag, filterCount, filterKeys, type FilterKey, type SearchState } from './state'
+import { acceptTag, filterCount, filterKeys, structureKeys, type FilterKey, type SearchState, type StructureKey } from './state'
 
 const types: CallType[] = ['http', 'rpc', 'db', 'cache', 'mq', 'internal']
 
@@ -27,18 +27,18 @@ function acceptDuration(text: string): string | null {
 export function Filters({ state }: { state: SearchState }) {
   const t = useText()
   const [wanted, setWanted] = useState(false)
-  const { filters: f, tags } = state
+  const { filters: f, structure, tags } = state
   const range = apiRange(state.range)
   const frame = `${range.from}/${range.to}`
   const apps = useQuery(wanted ? `apps ${frame}` : null, (s) => api.apps(range, s), { final: recent })
   const app = f.callee ?? f.app ?? ''
   const ops = useQuery(wanted ? `ops ${app} ${frame}` : null, (s) => api.operations({ app, ...range }, s), { final: recent })
 
-  const set = (key: FilterKey) => (value: string) => update({ [key]: value || null })
+  const set = (key: FilterKey | StructureKey) => (value: string) => update({ [key]: value || null })
   const appNames = (apps.data ?? []).map((a) => ({ value: a.name, hint: formatShort(a.calls) }))
   const callers = (apps.data ?? []).filter((a) => a.kind === 'app' || a.kind === 'external').map((a) => ({ value: a.name, hint: formatShort(a.calls) }))
   const open = () => setWanted(true)
-  const clear = () => update(Object.fromEntries([...filterKeys, 'tag', 'scope'].map((k) => [k, null])))
+  const clear = () => update(Object.fromEntries([...filterKeys, ...structureKeys, 'tag', 'scope'].map((k) => [k, null])))
 
   return (
     <div class="filters">
@@ -116,6 +116,15 @@ export function Filters({ state }: { state: SearchState }) {
           </ul>
         )}
       </div>
+      <fieldset class="structure">
+        <legend>{t('filter.structure')}</legend>
+        <Combobox label={t('filter.through')} value={structure.through ?? ''} placeholder={t('filter.any')} suggestions={callers.filter((c) => c.value !== 'external')} onChange={set('through')} onOpen={open} />
+        <Combobox label={t('filter.rootApp')} value={structure.rootApp ?? ''} placeholder={t('filter.any')} suggestions={callers.filter((c) => c.value !== 'external')} onChange={set('rootApp')} onOpen={open} />
+        <label class="check">
+          <input type="checkbox" checked={structure.ancestorError === 'true'} onChange={(e) => set('ancestorError')(e.currentTarget.checked ? 'true' : '')} />
+          {t('filter.ancestorError')}
+        </label>
+      </fieldset>
     </div>
   )
 }

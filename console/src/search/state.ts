@@ -1,5 +1,6 @@
 import type { Query } from '../api/client'
-import { apiRange, defaultRange, readRange, type TimeRange } from '../timerange'
+import { toTraceQL } from './traceql.ts'
+import { apiRange, defaultRange, readRange, type TimeRange } from '../timerange.ts'
 
 /** The filters that are one text each; their names are the API's and the URL's. */
 export const filterKeys = [
@@ -17,9 +18,17 @@ export const filterKeys = [
 ] as const
 export type FilterKey = (typeof filterKeys)[number]
 
+/** What is asked about the calls around: these have no filters in the API and are asked for by TraceQL. */
+export const structureKeys = ['through', 'ancestorError', 'rootApp'] as const
+export type StructureKey = (typeof structureKeys)[number]
+
 export interface SearchState {
   range: TimeRange
+  /** By filters, or by a query that was written. */
+  mode: 'form' | 'traceql'
+  query: string
   filters: Partial<Record<FilterKey, string>>
+  structure: Partial<Record<StructureKey, string>>
   tags: string[]
   /** Calls from outside, which are the requests to the system, or all calls. */
   scope: Scope
@@ -50,21 +59,39 @@ export function readSearch(params: URLSearchParams): SearchState {
     if (value) filters[key] = value
   }
   const tags = [...new Set(params.getAll('tag').filter(Boolean))]
+  const structure: SearchState['structure'] = {}
+  for (const key of structureKeys) {
+    const value = params.get(key)
+    if (value) structure[key] = value
+  }
+  const query = params.get('query') ?? ''
+  const scope = readScope(params, filters, tags)
   return {
     range: readRange(params),
+    mode: query || params.get('mode') === 'traceql' ? 'traceql' : 'form',
+    query,
     filters,
+    structure,
     tags,
-    scope: readScope(params, filters, tags),
+    // Who asks about what lies around a call hardly means requests from outside.
+    scope: params.get('scope') !== 'entry' && Object.keys(structure).length > 0 ? 'all' : scope,
     live: params.get('live') === '1',
   }
 }
 
+/** How many spans of a trace a list shows at most. */
+const spansOfTrace = 5
+
 /** The state as a query to /calls and its like. */
 export function toQuery(s: SearchState): Query {
+  const structural = structureKeys.some((k) => s.structure[k])
+  if (s.mode === 'traceql' || structural) {
+    return { query: s.mode === 'traceql' ? s.query || '{ }' : toTraceQL(s), spans: spansOfTrace, ...apiRange(s.range) }
+  }
   return { ...(s.scope === 'entry' ? { caller: 'external' } : {}), ...s.filters, tag: s.tags, ...apiRange(s.range) }
 }
 
-export const filterCount = (s: SearchState): number => Object.keys(s.filters).length + s.tags.length
+export const filterCount = (s: SearchState): number => Object.keys(s.filters).length + s.tags.length + Object.keys(s.structure).length
 
 /** Tidies a tag as typed: blanks around the key and "=" go. Null if there is no key. */
 export function acceptTag(text: string): string | null {
