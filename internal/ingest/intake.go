@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/twinspan/twinspan/internal/span"
 )
 
 // ErrMedia says that a request's Content-Type, or the format that it names, is not one that the receiver reads.
@@ -33,8 +35,8 @@ type Left struct {
 	// Rejected counts spans that cannot be used, by reason (a label of the metrics). First describes the first one.
 	Rejected map[string]int
 	First    string
-	// Clamped counts spans that ended before they began.
-	Clamped int
+	// Clamped counts spans that ended before they began, Trimmed those with more attributes, events or links than are kept.
+	Clamped, Trimmed int
 }
 
 // Reject counts a span that cannot be used.
@@ -43,6 +45,15 @@ func (l *Left) Reject(reason string, describe func() string) {
 		l.Rejected, l.First = make(map[string]int), describe()
 	}
 	l.Rejected[reason]++
+}
+
+// Trim leaves out what a half has beyond the limits.
+func (l *Left) Trim(h *span.Half, limits *Limits) {
+	p, dropped := h.Payload.Limit(limits.MaxAttributes)
+	if dropped > 0 {
+		h.Payload = p
+		l.Trimmed++
+	}
 }
 
 // Spans is the number of rejected spans.
@@ -56,12 +67,11 @@ func (l *Left) Spans() (n int) {
 // Take writes a decoded request and counts the answer that its sender gets: nil, or the error of Write. protocol is a label
 // of the metrics.
 func (i *Intake) Take(ctx context.Context, protocol string, req Request, left *Left) error {
+	spans := len(req.Batch.Halves) // the batch is the Sink's from now on
 	if err := i.Write(ctx, req); err != nil {
 		return i.Refuse(ctx, protocol, err)
 	}
-	if left.Clamped > 0 {
-		i.Metrics.Clamped.WithLabelValues(protocol).Add(float64(left.Clamped))
-	}
+	i.Metrics.Taken(protocol, spans, left.Clamped, left.Trimmed)
 	if len(left.Rejected) == 0 {
 		i.Metrics.Requests.WithLabelValues(protocol, "ok").Inc()
 		return nil

@@ -197,6 +197,50 @@ func (p Payload) each(number int, fn func([]byte) bool) {
 	}
 }
 
+// Limit gives p with at most most attributes, events and links each, the first ones, and the number of those left out, which
+// is also added to the counts of dropped ones that p has. Where nothing is left out it gives p itself.
+func (p Payload) Limit(most int) (kept Payload, dropped int) {
+	const first, dropCount = fieldAttribute, 1 // the count of what is dropped of a field has the number behind it
+	var seen [3]int
+	for f, rest, ok := NextField(p); ok; f, rest, ok = NextField(rest) {
+		if i := f.Number - first; f.Wire == wireBytes && i >= 0 && i <= 4 && i%2 == 0 {
+			seen[i/2]++
+		}
+	}
+	for _, n := range seen {
+		dropped += max(0, n-most)
+	}
+	if dropped == 0 {
+		return p, 0
+	}
+	kept = make(Payload, 0, len(p))
+	var lost [3]uint64
+	seen = [3]int{}
+	for m := []byte(p); len(m) > 0; {
+		f, rest, ok := NextField(m)
+		if !ok {
+			break
+		}
+		i := f.Number - first
+		switch {
+		case i >= 0 && i <= 4 && i%2 == 0 && f.Wire == wireBytes && seen[i/2] >= most:
+			lost[i/2]++
+		case i >= dropCount && i <= 5 && i%2 == dropCount && f.Wire == 0:
+			lost[i/2] += f.Num
+		default:
+			if i >= 0 && i <= 4 && i%2 == 0 {
+				seen[i/2]++
+			}
+			kept = append(kept, m[:len(m)-len(rest)]...)
+		}
+		m = rest
+	}
+	for i, n := range lost {
+		kept = AppendVarintField(kept, first+2*i+dropCount, n)
+	}
+	return kept, dropped
+}
+
 // Valid says that p can be read to its end.
 func (p Payload) Valid() bool {
 	rest := []byte(p)

@@ -107,3 +107,31 @@ func FuzzPayload(f *testing.F) {
 		}
 	})
 }
+
+func TestPayloadLimit(t *testing.T) {
+	var p Payload
+	for range 3 {
+		p = p.AppendAttr("a", Int(1)).AppendEvent(1, "e", nil)
+	}
+	p = p.AppendLink(id.Trace{1}, 2, nil)
+	p = AppendVarintField(p, 12, 5) // events that the source dropped
+	p = p.AppendStatusMessage("text")
+	if same, dropped := p.Limit(3); dropped != 0 || len(same) != len(p) {
+		t.Errorf("within the limit: %d dropped", dropped)
+	}
+	kept, dropped := p.Limit(2)
+	var attrs, events, links int
+	kept.Attrs(func(string, Value) bool { attrs++; return true })
+	kept.Events(func(Event) bool { events++; return true })
+	kept.Links(func(Link) bool { links++; return true })
+	counts := make(map[int]uint64)
+	for f, rest, ok := NextField(kept); ok; f, rest, ok = NextField(rest) {
+		if f.Wire == 0 {
+			counts[f.Number] = f.Num
+		}
+	}
+	if dropped != 2 || attrs != 2 || events != 2 || links != 1 || counts[10] != 1 || counts[12] != 6 || len(counts) != 2 ||
+		kept.StatusMessage() != "text" || !kept.Valid() {
+		t.Errorf("%d dropped, %d attributes, %d events, %d links, counts %v", dropped, attrs, events, links, counts)
+	}
+}

@@ -201,6 +201,7 @@ func (d *decoder) add(r *record, p *process) {
 	}
 	r.notes.describe(&h)
 	d.names.Describe(&h)
+	d.left.Trim(&h, d.limits)
 	h.Origin = ingest.MixHash(r.origin, xxhash.Sum64String(p.app))
 	d.halves = append(d.halves, h)
 }

@@ -24,6 +24,8 @@ type decoder struct {
 	arena     []byte
 	extra     span.Payload
 	runs      []run
+	noted     int // fields of the span's payload
+	trim      ingest.Left
 
 	// process holds what all spans of a resource have in common, scope what those of a scope have.
 	process, scope span.Half

@@ -191,12 +191,30 @@ func TestDecodeMalformed(t *testing.T) {
 }
 
 func TestDecodeLimits(t *testing.T) {
-	limits := Config{MaxSpans: 2, MaxSpanBytes: 1024, RetryAfter: 1}
+	limits := Config{MaxSpans: 2, MaxSpanBytes: 1024, MaxAttributes: 3, RetryAfter: 1}
 	if err := limits.Validate(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := decode(&ingest.Memory{Body: marshal1(t, request("pay", sample(), sample(), sample()))}, &limits); !errors.Is(err, ingest.ErrTooLarge) {
 		t.Errorf("too many spans: %v", err)
+	}
+	many := sample()
+	for range 5 {
+		many.Attributes = append(many.Attributes, attr("k", "v"))
+		many.Events = append(many.Events, &tracepb.Span_Event{Name: "e"})
+	}
+	many.DroppedEventsCount = 7
+	trimmed, err := decode(&ingest.Memory{Body: marshal1(t, request("pay", sample(), many))}, &limits)
+	if err != nil || len(trimmed.halves) != 2 || trimmed.trim.Trimmed != 1 {
+		t.Fatalf("many attributes: %v, %+v", err, trimmed)
+	}
+	fields := make(map[int]uint64)
+	p := []byte(trimmed.halves[1].Payload)
+	for f, rest, ok := span.NextField(p); ok; f, rest, ok = span.NextField(rest) {
+		fields[f.Number] += max(1, f.Num)
+	}
+	if fields[9] != 3 || fields[10] != 2 || fields[11] != 3 || fields[12] != 7+2 {
+		t.Errorf("many attributes: %v of fields are kept", fields)
 	}
 	big := sample()
 	big.Attributes = []*commonpb.KeyValue{attr("k", strings.Repeat("v", 1024))}

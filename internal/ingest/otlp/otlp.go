@@ -64,9 +64,7 @@ func (s *Server) export(ctx context.Context, protocol string, m *ingest.Memory, 
 	if err != nil {
 		return partial{}, s.failed(ctx, protocol, err)
 	}
-	if d.clamped > 0 {
-		s.metrics.Clamped.WithLabelValues(protocol).Add(float64(d.clamped))
-	}
+	s.metrics.Taken(protocol, len(d.halves), d.clamped, d.trim.Trimmed)
 	if len(d.rejected) == 0 {
 		s.metrics.Requests.WithLabelValues(protocol, "ok").Inc()
 		return partial{}, nil

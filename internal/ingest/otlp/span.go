@@ -71,13 +71,17 @@ func (d *decoder) span(m []byte) {
 	if !d.describer.Describe(h) {
 		d.halves = d.halves[:len(d.halves)-1]
 		d.reject(reasonMalformed, "an attribute is malformed")
+		return
+	}
+	if d.noted > d.limits.MaxAttributes { // of all kinds together: seldom
+		d.trim.Trim(h, d.limits)
 	}
 }
 
 // fields reads the message's fields and notes in d.runs where those of the payload lie; it is false when the message is
 // malformed.
 func (d *decoder) fields(m []byte, s *fields) bool {
-	d.runs = d.runs[:0]
+	d.runs, d.noted = d.runs[:0], 0
 	for rest := m; len(rest) > 0; {
 		from := len(m) - len(rest)
 		// Most fields are attributes, most of them short.
@@ -139,6 +143,7 @@ func (d *decoder) fields(m []byte, s *fields) bool {
 }
 
 func (d *decoder) note(from, to int) {
+	d.noted++
 	if n := len(d.runs); n > 0 && d.runs[n-1].to == from {
 		d.runs[n-1].to = to
 		return

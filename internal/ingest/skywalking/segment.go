@@ -123,6 +123,7 @@ func (d *decoder) add(s *segment) error {
 		o.relate(&h, s)
 		h.Payload = o.payload(&h, s)
 		d.names.Describe(&h)
+		d.left.Trim(&h, d.limits)
 		d.halves = append(d.halves, h)
 	}
 	return nil

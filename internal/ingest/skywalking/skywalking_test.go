@@ -151,6 +151,20 @@ func TestUnusable(t *testing.T) {
 	}
 }
 
+func TestTrim(t *testing.T) {
+	limits := ingest.Limits{MaxSpans: 1, MaxSpanBytes: 1 << 20, MaxAttributes: 3, RetryAfter: 1}
+	d := newDecoder(&limits)
+	o := object{start: 1, tags: []pair{{"a", "1"}, {"b", "2"}, {"c", "3"}}}
+	if err := d.add(&segment{trace: "t", id: "s", spans: []object{o}}); err != nil || d.left.Trimmed != 1 {
+		t.Fatalf("%v, %+v", err, d.left)
+	}
+	n := 0
+	d.halves[0].Payload.Attrs(func(string, span.Value) bool { n++; return true })
+	if n != 3 {
+		t.Errorf("%d attributes are kept, want 3", n)
+	}
+}
+
 func TestComponents(t *testing.T) {
 	for number, want := range map[int32]string{1: "Tomcat", 33: "mysql-connector-java", 52: "rabbitmq-producer", 67: "spring-webflux",
 		95: "spring-kafka-consumer", 124: "AWSLambdaTrigger", 125: "", 0: "", -1: "", 5006: "Gin"} {

@@ -17,9 +17,10 @@ import (
 // decoder turns one request into halves.
 type decoder struct {
 	halves []span.Half
-	// timeless counts spans without any time: Zipkin's clients send such as an addition to a span that they sent before,
-	// and there is no place for them.
-	timeless  int
+	// left has spans without any time: Zipkin's clients send such as an addition to a span that they sent before, and there
+	// is no place for them.
+	left      ingest.Left
+	limits    *Config
 	describer span.Describer
 }
 
@@ -36,7 +37,7 @@ const (
 // decode reads a list of spans. Zipkin has no way to take a part of them: one that cannot be read refuses all. Errors are
 // ingest.ErrInvalid or ingest.ErrTooLarge, wrapped.
 func decode(body []byte, f format, limits *Config) (*decoder, error) {
-	d := &decoder{describer: span.Describer{MarkAttr: true}}
+	d := &decoder{limits: limits, describer: span.Describer{MarkAttr: true}}
 	if f == formatV1Thrift {
 		return d, d.thrift(body, limits)
 	}
@@ -164,7 +165,7 @@ func (d *decoder) add(m *message, sum uint64) error {
 		return err
 	}
 	if h.Start = start(m); h.Start == 0 {
-		d.timeless++
+		d.left.Reject("timestamp", func() string { return fmt.Sprintf("span %s has no time at all", m.ID) })
 		return nil
 	}
 	h.App = first(m.LocalEndpoint.ServiceName, "unknown_service")
@@ -191,6 +192,7 @@ func (d *decoder) add(m *message, sum uint64) error {
 		h.Payload = h.Payload.AppendStatusMessage(text)
 	}
 	d.describer.Describe(&h)
+	d.left.Trim(&h, d.limits)
 	h.Origin = ingest.MixHash(sum, xxhash.Sum64String(h.App))
 	d.halves = append(d.halves, h)
 	return nil

@@ -75,12 +75,8 @@ func (s *Server) take(w http.ResponseWriter, r *http.Request, to *route) error {
 	if err != nil {
 		return s.in.Refuse(r.Context(), protocol, err)
 	}
-	var left ingest.Left
-	if d.timeless > 0 {
-		left = ingest.Left{Rejected: map[string]int{"timestamp": d.timeless}, First: "a span has no time at all"}
-	}
 	req := ingest.Request{Batch: span.Batch{Halves: d.halves}, Bytes: int64(len(body)), Hash: xxhash.Sum64(body)}
-	return s.in.Take(r.Context(), protocol, req, &left)
+	return s.in.Take(r.Context(), protocol, req, &d.left)
 }
 
 func (s *Server) read(w http.ResponseWriter, r *http.Request, to *route) (*decoder, []byte, error) {

@@ -138,7 +138,7 @@ func TestDecodeErrors(t *testing.T) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
 	}
-	small := Config{MaxSpans: 1, MaxSpanBytes: 1024, RetryAfter: 1}
+	small := Config{MaxSpans: 1, MaxSpanBytes: 1024, MaxAttributes: 9, RetryAfter: 1}
 	if _, err := decode([]byte(`[{},{}]`), formatJSON, &small); !errors.Is(err, ingest.ErrTooLarge) {
 		t.Errorf("too many spans: %v", err)
 	}
@@ -150,7 +150,7 @@ func TestDecodeErrors(t *testing.T) {
 		t.Errorf("validate: %v", err)
 	}
 	d, err := decode([]byte(`[{"traceId":"1","id":"1"},{`+ids+`}]`), formatJSON, wide())
-	if err != nil || len(d.halves) != 1 || d.timeless != 1 {
+	if err != nil || len(d.halves) != 1 || d.left.Rejected["timestamp"] != 1 {
 		t.Errorf("a span without any time: %v, %+v", err, d)
 	}
 }
