@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what CI needs beside Go and Node: a browser, a JDK and Maven. Does nothing where they are there already.
+# Installs what CI needs beside Go and Node: a browser, a JDK, Maven and pip. Does nothing where they are there already.
 set -euo pipefail
 missing=()
 if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null && ! command -v google-chrome >/dev/null; then
@@ -7,6 +7,7 @@ if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null 
 fi
 command -v javac >/dev/null || missing+=(default-jdk-headless)
 command -v mvn >/dev/null || missing+=(maven)
+python3 -m pip --version >/dev/null 2>&1 || missing+=(python3 python3-pip)
 if [ ${#missing[@]} -gt 0 ]; then
   export DEBIAN_FRONTEND=noninteractive
   sudo=""; [ "$(id -u)" = 0 ] || sudo=sudo

@@ -69,7 +69,7 @@ func (s server) sendZipkin(t *testing.T) {
 		 "shared":true,"localEndpoint":{"serviceName":"backend","ipv4":"10.0.0.2","port":9000},"tags":{"error":"no rows"},
 		 "annotations":[{"timestamp":%[4]d,"value":"retried"}]},
 		{"traceId":%[1]q,"parentId":"0000000000000002","id":"0000000000000003","kind":"CLIENT","name":"query","timestamp":%[5]d,"duration":10000,
-		 "localEndpoint":{"serviceName":"backend"},"remoteEndpoint":{"serviceName":"mysql"},"tags":{"sql.query":"select 1"}}]`,
+		 "localEndpoint":{"serviceName":"backend"},"remoteEndpoint":{"serviceName":"mysql"},"tags":{"db.system":"mysql","sql.query":"select 1"}}]`,
 		zipkinTrace, at, at+10_000, at+20_000, at+25_000)
 	r, err := http.Post("http://"+s.address("zipkin")+"/api/v2/spans", "application/json", strings.NewReader(spans))
 	if err != nil {
