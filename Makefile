@@ -50,6 +50,24 @@ test-race: ## the race detector on the concurrent parts
 test-e2e: ## the payment system end to end: every trace complete, every count exact
 	cd test/e2e && $(GO) test -count=1 -v ./...
 
+bench-ingest: bin/bench bin/twinspan-bench ## what ingest costs: spans/s, CPU, bytes, memory, and how fast it is found
+	bin/bench -server bin/twinspan-bench $(BENCHFLAGS)
+
+bench-loss: bin/bench bin/twinspan-bench ## kill -9 and a full disk under load: sent, acknowledged, found
+	bin/bench -server bin/twinspan-bench -loss $(BENCHFLAGS)
+
+.PHONY: bin/bench bin/twinspan-bench
+bin/bench:
+	cd test/bench && GOWORK=off CGO_ENABLED=0 $(GO) build -o ../../bin/bench .
+
+# Without the console, which costs nothing here and needs Node to build.
+bin/twinspan-bench:
+	CGO_ENABLED=0 $(GO) build -o $@ ./cmd/twinspan
+
+test-bench: bin/bench bin/twinspan-bench ## the benchmark's own tests, and the loss test, small
+	cd test/bench && GOWORK=off $(GO) vet ./... && GOWORK=off $(GO) test -count=1 ./...
+	bin/bench -server bin/twinspan-bench -loss -rounds 2 -conns 2
+
 test-otel: ## OpenTelemetry's instrumentations on its SDK and on ours leave the same spans
 	cd test/opentelemetry && $(GO) vet ./... && $(GO) test -count=1 ./...
 
@@ -60,7 +78,7 @@ test-browser: build payment ## the console in headless Chromium, against a runni
 	test/browser.sh
 
 lint: bin/golangci-lint-$(GOLANGCI) ## gofmt and golangci-lint
-	@set -e; for m in $(MODULES) test/e2e test/opentelemetry $(PEERS); do echo "== $$m"; (cd $$m && $(CURDIR)/bin/golangci-lint-$(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...); done
+	@set -e; for m in $(MODULES) test/e2e test/bench test/opentelemetry $(PEERS); do echo "== $$m"; (cd $$m && $(CURDIR)/bin/golangci-lint-$(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...); done
 
 bin/golangci-lint-$(GOLANGCI):
 	GOBIN=$(CURDIR)/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI)
@@ -75,6 +93,7 @@ ci: ## what CI runs: lint, tests, race detector, end to end, browser
 	$(MAKE) test
 	$(MAKE) test-race
 	$(MAKE) test-e2e
+	$(MAKE) test-bench
 	$(MAKE) test-otel
 	$(MAKE) test-peer
 	$(MAKE) test-browser
@@ -82,4 +101,4 @@ ci: ## what CI runs: lint, tests, race detector, end to end, browser
 clean: ## remove what was built
 	rm -rf bin console/dist/assets console/dist/index.html console/node_modules .demo
 
-.PHONY: help build console payment demo test test-go test-console test-race test-e2e test-otel test-peer test-browser lint fuzz ci clean
+.PHONY: help build console payment demo test test-go test-console test-race test-e2e bench-ingest bench-loss test-bench test-otel test-peer test-browser lint fuzz ci clean

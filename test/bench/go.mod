@@ -1,0 +1,3 @@
+module github.com/twinspan/twinspan/test/bench
+
+go 1.26.0
