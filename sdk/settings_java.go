@@ -1,0 +1,116 @@
+package twinspan
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// javaPrefix begins SOFATracer's Spring properties.
+const javaPrefix = "com.alipay.sofa.tracer."
+
+// javaSettings are the properties of Java SOFATracer that mean the same here, under both of their names: that of
+// sofa.tracer.properties (SofaTracerConfiguration) and that of Spring (SofaTracerProperties).
+var javaSettings = map[string]func(c *Config, value string) error{
+	"spring.application.name":                      func(c *Config, v string) error { return c.Set("app", v) },
+	"logging.path":                                 func(c *Config, v string) error { return c.Set("log_dir", strings.TrimRight(v, "/")+"/tracelog") },
+	"tracer_sampler_strategy_percentage_key":       func(c *Config, v string) error { return c.Set("sample_percentage", v) },
+	javaPrefix + "samplerPercentage":               func(c *Config, v string) error { return c.Set("sample_percentage", v) },
+	javaPrefix + "jsonOutput":                      setJavaFormat,
+	"global_json_format_output":                    setJavaFormat,
+	"stat_log_interval":                            setJavaSeconds,
+	javaPrefix + "statLogInterval":                 setJavaSeconds,
+	"tracer_global_rolling_policy":                 setJavaRolling,
+	javaPrefix + "tracerGlobalRollingPolicy":       setJavaRolling,
+	"tracer_global_log_reserve_day":                setJavaReserve,
+	javaPrefix + "tracerGlobalLogReserveDay":       setJavaReserve,
+	"tracer_penetrate_attribute_max_length":        func(c *Config, v string) error { return c.Set("biz_baggage_bytes", v) },
+	"tracer_system_penetrate_attribute_max_length": func(c *Config, v string) error { return c.Set("sys_baggage_bytes", v) },
+	javaPrefix + "baggageMaxLength": func(c *Config, v string) error {
+		return errors.Join(c.Set("biz_baggage_bytes", v), c.Set("sys_baggage_bytes", v))
+	},
+	"tracer_async_appender_allow_discard": setJavaDiscard,
+}
+
+// setProperty sets what a line of a properties file names.
+func (c *Config) setProperty(name, value string) error {
+	if set, ok := javaSettings[name]; ok {
+		if err := set(c, value); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return nil
+	}
+	if strings.HasPrefix(name, javaPrefix) || strings.HasPrefix(name, "tracer_") {
+		return fmt.Errorf("%w: %s is a setting of Java SOFATracer that means nothing here; take it out", ErrConfig, name)
+	}
+	return c.Set(name, value)
+}
+
+func setJavaFormat(c *Config, value string) error {
+	json, err := strconv.ParseBool(value)
+	if err != nil {
+		return fmt.Errorf("%w: it is %q; it has to be true or false", ErrConfig, value)
+	}
+	if c.Format = Text; json {
+		c.Format = JSON
+	}
+	return nil
+}
+
+func setJavaSeconds(c *Config, value string) error {
+	n, err := strconv.Atoi(value)
+	if err != nil {
+		return fmt.Errorf("%w: it is %q; it has to be a number of seconds", ErrConfig, value)
+	}
+	c.StatInterval = time.Duration(n) * time.Second
+	return nil
+}
+
+func setJavaRolling(c *Config, value string) error {
+	switch value {
+	case ".yyyy-MM-dd":
+		c.Rolling = RollDaily
+	case ".yyyy-MM-dd_HH":
+		c.Rolling = RollHourly
+	default:
+		return fmt.Errorf("%w: it is %q; it has to be .yyyy-MM-dd or .yyyy-MM-dd_HH", ErrConfig, value)
+	}
+	return nil
+}
+
+// setJavaReserve takes "7", "7D", "12H" and "1D12H" (LogReserveConfig): how long rolled files are kept.
+func setJavaReserve(c *Config, value string) error {
+	bad := fmt.Errorf("%w: it is %q; it has to be days, or days and hours such as 1D12H", ErrConfig, value)
+	days, hours := value, ""
+	if before, after, ok := strings.Cut(strings.ToUpper(value), "D"); ok {
+		days, hours = before, after
+	} else if strings.HasSuffix(strings.ToUpper(value), "H") {
+		days, hours = "0", value
+	}
+	d, err := strconv.Atoi(days)
+	if err != nil || d < 0 {
+		return bad
+	}
+	h := 0
+	if hours != "" {
+		if h, err = strconv.Atoi(strings.TrimSuffix(strings.ToUpper(hours), "H")); err != nil || h < 0 {
+			return bad
+		}
+	}
+	c.Retention = time.Duration(d)*24*time.Hour + time.Duration(h)*time.Hour
+	return nil
+}
+
+func setJavaDiscard(c *Config, value string) error {
+	switch strings.ToLower(value) {
+	case "true":
+		c.QueuePolicy = DropWhenFull
+	case "false":
+		c.QueuePolicy = WaitWhenFull
+	default:
+		return fmt.Errorf("%w: it is %q; it has to be true or false", ErrConfig, value)
+	}
+	return nil
+}
