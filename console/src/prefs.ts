@@ -76,12 +76,12 @@ export function rememberedList(key: string): [() => string[], (list: string[]) =
   return [
     () => {
       try {
-        const list: unknown = JSON.parse(read(key) ?? '[]')
+        const list: unknown = JSON.parse(stored(key) ?? '[]')
         return Array.isArray(list) ? list.filter((x) => typeof x === 'string') : []
       } catch {
         return []
       }
     },
-    (list) => write(key, list.length ? JSON.stringify(list) : null),
+    (list) => store(key, list.length ? JSON.stringify(list) : null),
   ]
 }
