@@ -31,6 +31,8 @@ type Config struct {
 	MaxLookups int `yaml:"max_lookups"`
 	// MaxLookupCalls is how many stored calls of a trace are read for that; a greater trace's calls stay as stored.
 	MaxLookupCalls int `yaml:"max_lookup_calls"`
+	// MaxSearchCalls is how many stored calls of one trace TraceQL is evaluated on; of a greater trace only so many.
+	MaxSearchCalls int `yaml:"max_search_calls"`
 	// MaxScan is how many stored calls one page of a search may pass over that do not belong on it once they are joined.
 	MaxScan int `yaml:"max_scan"`
 	// MaxRange is the longest time range of counts (topology, applications, operations, series).
@@ -46,7 +48,7 @@ type Config struct {
 
 // DefaultConfig gives the bounds that fit one machine.
 func DefaultConfig() Config {
-	return Config{MaxTraceCalls: 200_000, MaxLookups: 200, MaxLookupCalls: 10_000, MaxScan: 20_000, MaxRange: 62 * 24 * time.Hour,
+	return Config{MaxTraceCalls: 200_000, MaxLookups: 200, MaxLookupCalls: 10_000, MaxSearchCalls: 120_000, MaxScan: 20_000, MaxRange: 62 * 24 * time.Hour,
 		MaxScatterTime: 3 * time.Second, MaxSearchTime: 3 * time.Second, MaxMetricsTime: 10 * time.Second}
 }
 
@@ -57,7 +59,7 @@ func (c *Config) Validate() error {
 		value int64
 	}{
 		{"max_trace_calls", int64(c.MaxTraceCalls)}, {"max_lookups", int64(c.MaxLookups)},
-		{"max_lookup_calls", int64(c.MaxLookupCalls)}, {"max_scan", int64(c.MaxScan)}, {"max_range", int64(c.MaxRange)},
+		{"max_lookup_calls", int64(c.MaxLookupCalls)}, {"max_search_calls", int64(c.MaxSearchCalls)}, {"max_scan", int64(c.MaxScan)}, {"max_range", int64(c.MaxRange)},
 		{"max_scatter_time", int64(c.MaxScatterTime)}, {"max_search_time", int64(c.MaxSearchTime)},
 		{"max_metrics_time", int64(c.MaxMetricsTime)},
 	} {
@@ -74,11 +76,13 @@ type Service struct {
 	config  Config
 	log     *slog.Logger
 	now     func() time.Time
+	// great is held while a trace of more than maxBatchCalls calls is searched: only one is in memory, whoever asks.
+	great chan struct{}
 }
 
 // New makes a Service over the union of readers, given in the order in which calls move through them: open ranges
 // first, the disk last. They are read in this order, so that a range that moves meanwhile is seen twice rather than never.
 // Calls seen twice are recognised by their halves. Roll-ups have no identity: the readers together give each range's once.
 func New(readers []store.Reader, config Config, log *slog.Logger) *Service {
-	return &Service{readers: readers, config: config, log: log, now: time.Now}
+	return &Service{readers: readers, config: config, log: log, now: time.Now, great: make(chan struct{}, 1)}
 }

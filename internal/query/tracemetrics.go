@@ -165,10 +165,10 @@ func (m *metricsFinder) evaluate(ctx context.Context, ids []id.Trace) error {
 		return nil
 	}
 	m.out.InspectedTraces += len(ids)
-	limit := m.service.config.MaxLookupCalls
+	limit := m.service.config.MaxSearchCalls
 	return m.service.eachStored(ctx, ids, limit, func(i int, calls []span.Call, truncated bool) bool {
 		if truncated {
-			m.note("trace %s has more than %d calls (query.max_lookup_calls): only these were counted", ids[i], limit)
+			m.note("trace %s has more than %d calls (query.max_search_calls): only these were counted", ids[i], limit)
 		}
 		_, t := traceOf(ids[i], calls, truncated)
 		m.collector.AddTrace(t, m.query.Eval(t))

@@ -189,7 +189,7 @@ func TestSearchTraceQLGreatTrace(t *testing.T) {
 		fmt.Fprintf(&b, "internal job %x trace=a1 at=%d+1\n", i+1, i)
 	}
 	s, _ := traceService(t, b.String())
-	s.config.MaxLookupCalls = 1000
+	s.config.MaxSearchCalls = 1000
 	p, err := s.SearchTraceQL(context.Background(), traceRequest("{ } | count() > 100"))
 	if err != nil || len(p.Traces) != 1 || !p.Traces[0].Truncated || !p.Partial || !strings.Contains(p.Reason, "more than 1000 calls") {
 		t.Errorf("%+v, %v", p, err)

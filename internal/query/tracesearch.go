@@ -298,9 +298,9 @@ func (f *traceFinder) evaluate(ctx context.Context, batch []foundTrace) (full bo
 		ids[i] = batch[i].id
 	}
 	f.page.InspectedTraces += len(batch)
-	err = f.service.eachStored(ctx, ids, f.service.config.MaxLookupCalls, func(i int, calls []span.Call, truncated bool) bool {
+	err = f.service.eachStored(ctx, ids, f.service.config.MaxSearchCalls, func(i int, calls []span.Call, truncated bool) bool {
 		if truncated {
-			f.note("trace %s has more than %d calls (query.max_lookup_calls): only these were searched", ids[i], f.service.config.MaxLookupCalls)
+			f.note("trace %s has more than %d calls (query.max_search_calls): only these were searched", ids[i], f.service.config.MaxSearchCalls)
 		}
 		for k := range calls {
 			if f.plan.isBefore(&calls[k], f.after) && store.Time(&calls[k]) < f.to {
@@ -331,19 +331,37 @@ func (s *Service) eachStored(ctx context.Context, ids []id.Trace, limit int, yie
 		}
 	}
 	for i, t := range ids {
-		truncated := false
-		if great[i] { // one at a time, so that only one is in memory
+		more := true
+		if great[i] {
+			calls[i] = nil
 			var err error
-			if calls[i], truncated, err = s.stored(ctx, t, limit); err != nil {
+			if more, err = s.oneGreat(ctx, i, t, limit, yield); err != nil {
 				return err
 			}
-		}
-		if len(calls[i]) > 0 && !yield(i, calls[i], truncated) {
-			return nil
+		} else if len(calls[i]) > 0 {
+			more = yield(i, calls[i], false)
 		}
 		calls[i] = nil
+		if !more {
+			return nil
+		}
 	}
 	return nil
+}
+
+// oneGreat yields a trace that is too great to be read together with others.
+func (s *Service) oneGreat(ctx context.Context, i int, t id.Trace, limit int, yield func(int, []span.Call, bool) bool) (more bool, err error) {
+	select {
+	case s.great <- struct{}{}:
+		defer func() { <-s.great }()
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	calls, truncated, err := s.stored(ctx, t, limit)
+	if err != nil || len(calls) == 0 {
+		return true, err
+	}
+	return yield(i, calls, truncated), nil
 }
 
 // traceOf makes the spans of a trace that queries are evaluated on: every half, a call's server half below its client half.
