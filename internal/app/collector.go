@@ -48,8 +48,8 @@ func (p *process) startCollector(ctx context.Context) error {
 	p.answer()
 	for _, t := range p.pipelines {
 		p.goRun("expiry", func() error { return t.expire(ctx) })
-		p.goRun("rates", func() error { return t.watchRates(ctx, p.registry) })
 	}
+	p.goRun("rates", func() error { return p.watchRates(ctx) })
 	return nil
 }
 

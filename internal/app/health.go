@@ -1,11 +1,13 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"sort"
 
+	"github.com/twinspan/twinspan/internal/bus/wal"
 	"github.com/twinspan/twinspan/internal/config"
 )
 
@@ -21,7 +23,14 @@ func (p *process) notReady() string {
 	}
 	sort.Strings(names)
 	for _, name := range names {
-		if err := p.pipelines[name].wal.Trouble(); err != nil {
+		err := p.pipelines[name].wal.Trouble()
+		switch {
+		case err == nil:
+		case len(names) > 1 && p.cfg.WAL.MaxBytes > 0 && errors.Is(err, wal.ErrFull):
+			// One tenant's log is as full as it may be. The others are not to suffer from it.
+		case p.guard.On():
+			return "a log takes nothing: see this process's own" // who asks needs no token
+		default:
 			return fmt.Sprintf("the log of tenant %s takes nothing: %v", name, err)
 		}
 	}

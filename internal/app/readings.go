@@ -9,22 +9,32 @@ import (
 	"github.com/twinspan/twinspan/internal/api"
 )
 
-// readings are the process's own metrics at one moment, those of one tenant and those that are of all.
-type readings map[string][]*dto.Metric
+// readings are the process's own metrics at one moment, those of one tenant and those that are of all, by name.
+type readings struct{ own, all map[string][]*dto.Metric }
+
+func (r readings) of(name string) []*dto.Metric {
+	if own, ok := r.own[name]; ok {
+		return own
+	}
+	return r.all[name]
+}
 
 const tenantLabel = "tenant"
 
-func read(g prometheus.Gatherer, tenant string) (readings, error) {
+// read gives the readings of each tenant. It is one pass over all metrics, however many tenants there are.
+func read(g prometheus.Gatherer) (func(tenant string) readings, error) {
 	families, err := g.Gather()
-	r := make(readings, len(families))
+	by := make(map[string]map[string][]*dto.Metric)
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			if of := label(m, tenantLabel); of == "" || of == tenant {
-				r[f.GetName()] = append(r[f.GetName()], m)
+			of := label(m, tenantLabel)
+			if by[of] == nil {
+				by[of] = make(map[string][]*dto.Metric)
 			}
+			by[of][f.GetName()] = append(by[of][f.GetName()], m)
 		}
 	}
-	return r, err
+	return func(tenant string) readings { return readings{own: by[tenant], all: by[""]} }, err
 }
 
 func label(m *dto.Metric, name string) string {
@@ -50,7 +60,7 @@ func valueOf(m *dto.Metric) float64 {
 
 // sum adds up a metric; of a histogram it counts the observations.
 func (r readings) sum(name string) (v float64) {
-	for _, m := range r[name] {
+	for _, m := range r.of(name) {
 		v += valueOf(m)
 	}
 	return v
@@ -60,7 +70,7 @@ func (r readings) sum(name string) (v float64) {
 func (r readings) mean(name string) float64 {
 	var sum float64
 	var n uint64
-	for _, m := range r[name] {
+	for _, m := range r.of(name) {
 		sum += m.GetHistogram().GetSampleSum()
 		n += m.GetHistogram().GetSampleCount()
 	}
@@ -80,7 +90,7 @@ func (r readings) counts(list []shown) (out []api.Count) {
 			continue
 		}
 		by := make(map[string]float64)
-		for _, m := range r[s.metric] {
+		for _, m := range r.of(s.metric) {
 			by[label(m, s.reason)] += valueOf(m)
 		}
 		reasons := make([]string, 0, len(by))

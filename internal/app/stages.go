@@ -98,18 +98,15 @@ func (s *rates) of(name string) float64 {
 	return s.perSecond[name]
 }
 
-// watchRates samples until ctx is done.
-func (t *pipeline) watchRates(ctx context.Context, g prometheus.Gatherer) error {
+// watchRates samples what all pipelines do until ctx is done.
+func (p *process) watchRates(ctx context.Context) error {
 	tick := time.NewTicker(rateEvery)
 	defer tick.Stop()
 	for {
-		if r, err := read(g, t.tenant); err == nil {
-			values := make(map[string]float64, len(stages))
-			for _, s := range stages {
-				values[s.name] = r.sum(s.through[0].metric)
+		if of, err := read(p.registry); err == nil {
+			for name, t := range p.pipelines {
+				t.sample(of(name))
 			}
-			values["disk"] = r.sum("twinspan_store_written_bytes_total")
-			t.rates.sample(time.Now(), values)
 		}
 		select {
 		case <-tick.C:
@@ -119,9 +116,19 @@ func (t *pipeline) watchRates(ctx context.Context, g prometheus.Gatherer) error 
 	}
 }
 
+func (t *pipeline) sample(r readings) {
+	values := make(map[string]float64, len(stages))
+	for _, s := range stages {
+		values[s.name] = r.sum(s.through[0].metric)
+	}
+	values["disk"] = r.sum("twinspan_store_written_bytes_total")
+	t.rates.sample(time.Now(), values)
+}
+
 // health tells of the stages of this pipeline; the caller adds what it knows of the process.
 func (t *pipeline) health(g prometheus.Gatherer) api.Pipeline {
-	r, err := read(g, t.tenant)
+	of, err := read(g)
+	r := of(t.tenant)
 	if err != nil {
 		t.log.Warn("not all of the process's own metrics can be read", "error", err)
 	}

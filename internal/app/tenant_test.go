@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +26,8 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	apidoc "github.com/twinspan/twinspan/docs/api"
+	"github.com/twinspan/twinspan/internal/api"
 	"github.com/twinspan/twinspan/internal/wire"
 )
 
@@ -132,7 +136,7 @@ func exportGRPCTo(t *testing.T, address string, c credentials.TransportCredentia
 var askings = map[string][]string{
 	"/api/": {
 		"/api/v1/apps", "/api/v1/calls", "/api/v1/calls?app={service}", "/api/v1/traces/{trace}", "/api/v1/topology",
-		"/api/v1/operations?app={service}", "/api/v1/apps/series", "/api/v1/calls/scatter",
+		"/api/v1/operations?app={service}", "/api/v1/apps/series", "/api/v1/calls/scatter", "/api/v1/traces?query=%7B%7D", "/api/v1/tags/values?tag=resource.service.name",
 	},
 	"/jaeger/": {
 		"/jaeger/api/services", "/jaeger/api/services/{service}/operations", "/jaeger/api/traces?service={service}",
@@ -150,6 +154,24 @@ var askings = map[string][]string{
 
 func (o owned) fill(path, trace string) string {
 	return strings.NewReplacer("{service}", o.service(), "{trace}", trace).Replace(path)
+}
+
+// nameless are paths of our own API whose answers show nothing that tells tenants apart by a name.
+var nameless = []string{"/tags", "/series", "/traceql", "/status", "/pipeline", "/tenants", "/openapi.yaml"}
+
+// TestAskings: our own API is asked by all of its paths.
+func TestAskings(t *testing.T) {
+	paths := regexp.MustCompile(`(?m)^  (/[a-z{}/.]+):$`).FindAllStringSubmatch(string(apidoc.OpenAPI), -1)
+	if len(paths) < 10 {
+		t.Fatalf("%d paths are found", len(paths))
+	}
+	for _, m := range paths {
+		path := api.Prefix + strings.TrimPrefix(strings.ReplaceAll(m[1], "{id}", "{trace}"), "/")
+		asked := slices.ContainsFunc(askings["/api/"], func(q string) bool { q, _, _ = strings.Cut(q, "?"); return q == path })
+		if asked == slices.Contains(nameless, m[1]) {
+			t.Errorf("%s: put it into askings or into nameless", m[1])
+		}
+	}
 }
 
 // TestTenantsApart: each tenant finds what it sent, by every API, and nothing of another one's, also when it asks for it by
