@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"github.com/twinspan/twinspan/internal/query"
 )
@@ -26,6 +27,15 @@ func Refuse(status int, format string, args ...any) error {
 // BadRequest makes a RequestError of status 400.
 func BadRequest(format string, args ...any) error {
 	return Refuse(http.StatusBadRequest, format, args...)
+}
+
+// Parameters reads the query string. Unknown parameters stay unread, as in the APIs that are followed.
+func Parameters(r *http.Request) (url.Values, error) {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, BadRequest("the query string cannot be read: %v", err)
+	}
+	return values, nil
 }
 
 // Explain is the one place where errors become HTTP. api is the name of the API, below which its settings are.

@@ -21,7 +21,7 @@ type dependencyJSON struct {
 
 // dependencies gives who called whom, services only: Jaeger knows no stores and no outside.
 func (h *Handler) dependencies(ctx context.Context, w *compat.Response, r *http.Request) error {
-	values, err := parameters(r)
+	values, err := compat.Parameters(r)
 	if err != nil {
 		return err
 	}

@@ -49,22 +49,9 @@ const (
 
 func reader(t testing.TB, text string) *querytest.Reader {
 	t.Helper()
-	calls, err := querytest.Calls(text)
+	r, err := querytest.Counted(text)
 	if err != nil {
 		t.Fatal(err)
-	}
-	r := &querytest.Reader{Calls: calls}
-	for i := range calls {
-		c := &calls[i]
-		if s := c.Server; s != nil && s.Dotted == "0.1" {
-			s.Span = id.ServerSpanOf(s.Dotted)
-		}
-		row := span.Rollup{RollupKey: span.RollupKey{Minute: c.Start() / 60e9, Type: c.Type, LoadTest: c.LoadTest(),
-			Caller: c.Caller, Callee: c.Callee, Operation: c.Operation()}, Calls: 1}
-		if c.Server != nil {
-			row.Instance = "i-1"
-		}
-		r.Rows = append(r.Rows, row)
 	}
 	return r
 }

@@ -84,7 +84,7 @@ func (h *Handler) minStep(_ context.Context, w *compat.Response, _ *http.Request
 
 func (h *Handler) metrics(ctx context.Context, w *compat.Response, r *http.Request, name, help string,
 	value func(p *query.MonitorPoint, window time.Duration) (float64, bool)) error {
-	values, err := parameters(r)
+	values, err := compat.Parameters(r)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ type operationJSON struct {
 }
 
 func (h *Handler) operations(ctx context.Context, w *compat.Response, r *http.Request) error {
-	values, err := parameters(r)
+	values, err := compat.Parameters(r)
 	if err != nil {
 		return err
 	}

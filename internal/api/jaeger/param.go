@@ -3,7 +3,6 @@ package jaeger
 import (
 	"encoding/json"
 	"math"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -34,15 +33,6 @@ const (
 	defaultLookback = 48 * time.Hour
 	maxTags         = 32
 )
-
-// parameters reads the query string; like Jaeger it leaves unknown parameters unread, of which jaeger-ui sends some.
-func parameters(r *http.Request) (url.Values, error) {
-	values, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, compat.BadRequest("the query string cannot be read: %v", err)
-	}
-	return values, nil
-}
 
 func readSearch(values url.Values, now time.Time) (p searchParams, err error) {
 	p.service, p.operation = values.Get("service"), values.Get("operation")

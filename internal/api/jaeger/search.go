@@ -32,7 +32,7 @@ const (
 
 // search answers the traces that were asked for by id, or those with the newest matching spans, newest first.
 func (h *Handler) search(ctx context.Context, w *compat.Response, r *http.Request) error {
-	values, err := parameters(r)
+	values, err := compat.Parameters(r)
 	if err != nil {
 		return err
 	}

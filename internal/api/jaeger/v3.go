@@ -17,7 +17,6 @@ import (
 	"github.com/twinspan/twinspan/internal/api/otlp"
 	"github.com/twinspan/twinspan/internal/query"
 	"github.com/twinspan/twinspan/internal/span"
-	"github.com/twinspan/twinspan/sdk/id"
 )
 
 // pathV3 is where version 3 of the API is: traces as OTLP JSON in {"result": …}, errors as {"error": …}.
@@ -39,7 +38,7 @@ func (h *Handler) servicesV3(ctx context.Context, w *compat.Response, _ *http.Re
 }
 
 func (h *Handler) operationsV3(ctx context.Context, w *compat.Response, r *http.Request) error {
-	values, err := parameters(r)
+	values, err := compat.Parameters(r)
 	if err != nil {
 		return err
 	}
@@ -172,7 +171,7 @@ func summarize(t *query.Trace) summaryJSON {
 
 // findV3 searches and gives the traces in their order, as far as they fit in one answer.
 func (h *Handler) findV3(ctx context.Context, w *compat.Response, r *http.Request, yield func(*query.Trace) error) error {
-	values, err := parameters(r)
+	values, err := compat.Parameters(r)
 	if err != nil {
 		return err
 	}
@@ -180,36 +179,8 @@ func (h *Handler) findV3(ctx context.Context, w *compat.Response, r *http.Reques
 	if err != nil {
 		return err
 	}
-	found, partial, err := h.query.Find(ctx, p.request())
-	if err != nil {
-		return err
-	}
-	if partial {
-		w.Partial("the search ended before all spans were looked at: narrow the time range or add filters for older traces")
-	}
-	ids := make([]id.Trace, len(found))
-	for i, f := range found {
-		ids[i] = f.ID
-	}
-	left, first := h.config.MaxSpans, true
-	return compat.Each(ctx, h.query, h.config.ReadBatch, ids, func(at int, t *query.Trace, failed error) (bool, error) {
-		switch {
-		case failed != nil && first:
-			return false, failed
-		case failed != nil:
-			h.log.Error("search failed when it was answered in part", "trace", ids[at], "error", failed)
-			w.Partial("trace " + ids[at].Hex() + " and those behind it cannot be read: see the server's log")
-			return false, nil
-		case t == nil:
-			return true, nil
-		case t.Halves > left:
-			w.Partial("traces are left out: together they have too many spans for one answer (jaeger.max_spans)")
-			return false, nil
-		}
-		first = false
-		left -= t.Halves
-		return true, yield(t)
-	})
+	reading := compat.Reading{Query: h.query, Config: h.config, Log: h.log, API: apiName}
+	return reading.Find(ctx, w, p.request(), yield)
 }
 
 // readSearchV3 reads query.*, in camel case or with underscores as before.
@@ -276,7 +247,7 @@ type dependencyV3JSON struct {
 }
 
 func (h *Handler) dependenciesV3(ctx context.Context, w *compat.Response, r *http.Request) error {
-	values, err := parameters(r)
+	values, err := compat.Parameters(r)
 	if err != nil {
 		return err
 	}

@@ -124,7 +124,7 @@ func labelsOf(labels []traceql.Label, function string) []keyValueJSON {
 }
 
 func (h *Handler) readMetrics(r *http.Request) (req query.TraceQLMetrics, values url.Values, err error) {
-	if values, err = parameters(r); err != nil {
+	if values, err = compat.Parameters(r); err != nil {
 		return req, nil, err
 	}
 	if req.Expr = cmp.Or(values.Get("q"), values.Get("query")); req.Expr == "" {

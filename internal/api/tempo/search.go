@@ -76,7 +76,7 @@ type (
 
 // search answers the traces that a TraceQL query, or tags, find: the newest first.
 func (h *Handler) search(ctx context.Context, w *compat.Response, r *http.Request) error {
-	values, err := parameters(r)
+	values, err := compat.Parameters(r)
 	if err != nil {
 		return err
 	}
@@ -170,14 +170,6 @@ func valueOf(v traceql.Value) anyValueJSON {
 	}
 	text := strings.ToValidUTF8(v.Plain(), "\ufffd")
 	return anyValueJSON{String: &text}
-}
-
-func parameters(r *http.Request) (url.Values, error) {
-	values, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, compat.BadRequest("the query string cannot be read: %v", err)
-	}
-	return values, nil
 }
 
 func (h *Handler) readSearch(values url.Values) (req query.TraceQLRequest, err error) {

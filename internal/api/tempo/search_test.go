@@ -27,11 +27,6 @@ func searching(t testing.TB, c query.Config) *Handler {
 			h.Payload = h.Payload.AppendAttr("rows", span.Int(7)).AppendEvent(1, "slow", span.Payload(nil).AppendAttr("why", span.String("lock")))
 			h.Resource = h.Resource.AppendAttr("host.name", span.String("node-1"))
 		}
-		row := span.Rollup{RollupKey: span.RollupKey{Minute: c.Start() / 60e9, Type: c.Type, Caller: c.Caller, Callee: c.Callee, Operation: c.Operation()}, Calls: 1}
-		if c.Server != nil {
-			row.Instance = "i-1"
-		}
-		r.Rows = append(r.Rows, row)
 	}
 	return newHandler(t, c, r)
 }

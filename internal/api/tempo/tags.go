@@ -77,7 +77,7 @@ const maxNames = 10_000
 
 // tagsV1 answers the names of attributes of spans and resources, of other scopes only where one is asked for.
 func (h *Handler) tagsV1(ctx context.Context, w *compat.Response, r *http.Request) error {
-	values, err := parameters(r)
+	values, err := compat.Parameters(r)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (h *Handler) tagsV1(ctx context.Context, w *compat.Response, r *http.Reques
 }
 
 func (h *Handler) tagsV2(ctx context.Context, w *compat.Response, r *http.Request) error {
-	values, err := parameters(r)
+	values, err := compat.Parameters(r)
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func attributeOf(tag string) string {
 
 // valuesOf gives values of the attribute in the path, those of spans that q selects if it selects some.
 func (h *Handler) valuesOf(ctx context.Context, r *http.Request) (list []traceql.Value, partial bool, err error) {
-	values, err := parameters(r)
+	values, err := compat.Parameters(r)
 	if err != nil {
 		return nil, false, err
 	}

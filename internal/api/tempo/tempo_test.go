@@ -29,11 +29,11 @@ const payment = `
 
 func reader(t testing.TB, text string) *querytest.Reader {
 	t.Helper()
-	calls, err := querytest.Calls(text)
+	r, err := querytest.Counted(text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &querytest.Reader{Calls: calls}
+	return r
 }
 
 // newHandler makes a handler for which it is a minute after the payment.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/twinspan/twinspan/internal/api/compat"
 	"github.com/twinspan/twinspan/internal/query"
+	"github.com/twinspan/twinspan/internal/query/traceql"
 )
 
 func (h *Handler) services(ctx context.Context, w *compat.Response, _ *http.Request) error {
@@ -81,7 +82,7 @@ type dependencyJSON struct {
 
 // dependencies counts who called whom, stores and queues included, as Zipkin does by remote endpoints.
 func (h *Handler) dependencies(ctx context.Context, w *compat.Response, r *http.Request) error {
-	values, err := parameters(r)
+	values, err := compat.Parameters(r)
 	if err != nil {
 		return err
 	}
@@ -118,14 +119,29 @@ func (h *Handler) dependencies(ctx context.Context, w *compat.Response, r *http.
 	return w.JSON(list)
 }
 
-// autocompleteKeys lists none: a Zipkin server lists those that its operator has chosen.
+// autocompleteKeys lists those that the operator has chosen.
 func (h *Handler) autocompleteKeys(_ context.Context, w *compat.Response, _ *http.Request) error {
-	return w.JSON([]string{})
+	return w.JSON(append([]string{}, h.config.AutocompleteKeys...))
 }
 
-func (h *Handler) autocompleteValues(_ context.Context, w *compat.Response, r *http.Request) error {
-	if r.URL.Query().Get("key") == "" {
+// autocompleteValues lists values of such a key, none of another one, as Zipkin does.
+func (h *Handler) autocompleteValues(ctx context.Context, w *compat.Response, r *http.Request) error {
+	key := r.URL.Query().Get("key")
+	if key == "" {
 		return compat.BadRequest("the parameter key is required")
 	}
-	return w.JSON([]string{})
+	texts := []string{}
+	if slices.Contains(h.config.AutocompleteKeys, key) {
+		now := h.now()
+		values, _, err := h.query.TagValues(ctx, query.Range{From: now.Add(-h.config.NamesLookback).UnixNano(), To: now.UnixNano()},
+			traceql.Attribute{Name: key}.String())
+		if err != nil {
+			return err
+		}
+		for _, v := range values {
+			texts = append(texts, v.Plain())
+		}
+		slices.Sort(texts)
+	}
+	return w.JSON(texts)
 }

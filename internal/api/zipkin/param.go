@@ -2,7 +2,6 @@ package zipkin
 
 import (
 	"math"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -31,14 +30,6 @@ type searchParams struct {
 type condition struct {
 	key, value string
 	present    bool
-}
-
-func parameters(r *http.Request) (url.Values, error) {
-	values, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, compat.BadRequest("the query string cannot be read: %v", err)
-	}
-	return values, nil
 }
 
 func readSearch(values url.Values, now time.Time) (p searchParams, err error) {

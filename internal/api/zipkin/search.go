@@ -52,12 +52,14 @@ func (h *Handler) traceMany(ctx context.Context, w *compat.Response, r *http.Req
 	if len(ids) == 1 {
 		return compat.BadRequest("Use /api/v2/trace/{traceId} endpoint to retrieve a single trace")
 	}
-	return h.write(ctx, w, ids)
+	return h.write(w, func(reading *compat.Reading, yield func(*query.Trace) error) error {
+		return reading.Each(ctx, w, ids, yield)
+	})
 }
 
 // traces answers the traces with the newest matching spans, newest first.
 func (h *Handler) traces(ctx context.Context, w *compat.Response, r *http.Request) error {
-	values, err := parameters(r)
+	values, err := compat.Parameters(r)
 	if err != nil {
 		return err
 	}
@@ -69,48 +71,24 @@ func (h *Handler) traces(ctx context.Context, w *compat.Response, r *http.Reques
 	if err != nil {
 		return err
 	}
-	found, partial, err := h.query.Find(ctx, query.FindRequest{Queries: queries, Match: p.match, Limit: p.limit})
-	if err != nil {
-		return err
-	}
-	if partial {
-		w.Partial("the search ended before all spans were looked at: narrow the time range or add filters for older traces")
-	}
-	ids := make([]id.Trace, len(found))
-	for i, f := range found {
-		ids[i] = f.ID
-	}
-	return h.write(ctx, w, ids)
+	req := query.FindRequest{Queries: queries, Match: p.match, Limit: p.limit}
+	return h.write(w, func(reading *compat.Reading, yield func(*query.Trace) error) error {
+		return reading.Find(ctx, w, req, yield)
+	})
 }
 
 // write writes a list of traces, as they are read.
-func (h *Handler) write(ctx context.Context, w *compat.Response, ids []id.Trace) error {
-	left, begun := h.config.MaxSpans, false
+func (h *Handler) write(w *compat.Response, read func(*compat.Reading, func(*query.Trace) error) error) error {
+	begun := false
 	var buf []byte
-	err := compat.Each(ctx, h.query, h.config.ReadBatch, ids, func(at int, t *query.Trace, failed error) (bool, error) {
-		switch {
-		case failed != nil && !begun:
-			return false, failed
-		case failed != nil:
-			h.log.Error("search failed when it was answered in part", "trace", ids[at], "error", failed)
-			w.Partial("trace " + ids[at].Hex() + " and those behind it cannot be read: see the server's log")
-			return false, nil
-		case t == nil:
-			return true, nil
-		case t.Halves > left:
-			w.Partial("traces are left out: together they have too many spans for one answer (zipkin.max_spans)")
-			return false, nil
-		case t.Truncated:
-			w.Partial("trace " + t.ID.Hex() + " has more spans than are shown")
-		}
-		left -= t.Halves
+	err := read(&compat.Reading{Query: h.query, Config: h.config.Config, Log: h.log, API: apiName}, func(t *query.Trace) error {
 		buf = append(buf[:0], ',')
 		if !begun {
 			buf[0], begun = '[', true
 		}
 		buf = appendTrace(buf, t)
 		_, err := w.Write(buf)
-		return err == nil, err
+		return err
 	})
 	if err != nil {
 		return err

@@ -27,11 +27,26 @@ const MaxLimit = 1500
 
 const apiName = "zipkin"
 
-// Config bounds what requests may cost.
-type Config = compat.Config
+// Config bounds what requests may cost, and says what Zipkin's UI offers.
+type Config struct {
+	compat.Config `yaml:",inline"`
+	// AutocompleteKeys are the names of the tags that the UI offers, with their values.
+	AutocompleteKeys []string `yaml:"autocomplete_keys"`
+}
 
 // DefaultConfig gives the bounds that fit one machine.
-func DefaultConfig() Config { return compat.DefaultConfig() }
+func DefaultConfig() Config { return Config{Config: compat.DefaultConfig()} }
+
+// maxAutocompleteKeys bounds the list that every page of the UI asks for.
+const maxAutocompleteKeys = 100
+
+// Validate says which setting is wrong.
+func (c *Config) Validate() error {
+	if n := len(c.AutocompleteKeys); n > maxAutocompleteKeys {
+		return fmt.Errorf("autocomplete_keys has %d keys: at most %d", n, maxAutocompleteKeys)
+	}
+	return c.Config.Validate()
+}
 
 // Handler answers requests. It may be used by any number of goroutines.
 type Handler struct {
@@ -45,7 +60,7 @@ type Handler struct {
 
 // New makes the handler of everything below Prefix.
 func New(config Config, q *query.Service, log *slog.Logger) *Handler {
-	h := &Handler{config: config, query: q, now: time.Now, names: compat.NewNames(q, config), log: log}
+	h := &Handler{config: config, query: q, now: time.Now, names: compat.NewNames(q, config.Config), log: log}
 	h.server = compat.NewServer(compat.Options{
 		Name: apiName, Metric: "twinspan_zipkin_api_request_duration_seconds", Prefix: Prefix, Timeout: config.QueryTimeout, Log: log, Fail: fail,
 		Has: "api/v2/services, spans, remoteServices, traces, trace/{id}, traceMany, dependencies, autocompleteKeys, autocompleteValues, " +

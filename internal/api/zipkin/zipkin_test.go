@@ -44,25 +44,9 @@ const (
 
 func reader(t testing.TB, text string) *querytest.Reader {
 	t.Helper()
-	calls, err := querytest.Calls(text)
+	r, err := querytest.Counted(text)
 	if err != nil {
 		t.Fatal(err)
-	}
-	r := &querytest.Reader{Calls: calls}
-	for i := range calls {
-		c := &calls[i]
-		if s := c.Server; s != nil && s.Dotted == "0.1" {
-			s.Span = id.ServerSpanOf(s.Dotted)
-		}
-		row := span.Rollup{RollupKey: span.RollupKey{Minute: c.Start() / 60e9, Type: c.Type, LoadTest: c.LoadTest(),
-			Caller: c.Caller, Callee: c.Callee, Operation: c.Operation()}, Calls: 1}
-		if c.Failed() {
-			row.Errors = 1
-		}
-		if c.Server != nil {
-			row.Instance = "i-1"
-		}
-		r.Rows = append(r.Rows, row)
 	}
 	return r
 }
@@ -284,6 +268,20 @@ func TestSharedIDs(t *testing.T) {
 		if got[who] != want {
 			t.Errorf("%s: %q, want %q", who, got[who], want)
 		}
+	}
+}
+
+func TestAutocomplete(t *testing.T) {
+	h := newHandler(t)
+	h.config.AutocompleteKeys = []string{"user", "retry"}
+	for path, want := range map[string]string{"Keys": `["user","retry"]`, "Values?key=user": `["42"]`, "Values?key=env": `[]`} {
+		if got := strings.TrimSpace(get(t, h, "/zipkin/api/v2/autocomplete"+path).Body.String()); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+	h.config.AutocompleteKeys = make([]string, maxAutocompleteKeys+1)
+	if err := h.config.Validate(); err == nil || !strings.Contains(err.Error(), "autocomplete_keys") {
+		t.Error(err)
 	}
 }
 
