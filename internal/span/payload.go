@@ -71,6 +71,20 @@ func NextField(m []byte) (f Field, rest []byte, ok bool) {
 	return f, m, false
 }
 
+// EachField calls fn for every field of a message, in order; it is false when m is malformed, and fn was called for what
+// stands before the malformed byte.
+func EachField(m []byte, fn func(Field)) bool {
+	for len(m) > 0 {
+		f, rest, ok := NextField(m)
+		if !ok {
+			return false
+		}
+		fn(f)
+		m = rest
+	}
+	return true
+}
+
 // AppendBytesField appends a field of wire type 2.
 func AppendBytesField(b []byte, number int, data []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(number)<<3|wireBytes)

@@ -15,23 +15,10 @@ import (
 // The messages and field numbers are those of api_v2/model.proto and collector.proto in
 // https://github.com/jaegertracing/jaeger-idl.
 
-// each calls fn for every field of m; it is false when m is malformed.
-func each(m []byte, fn func(f span.Field)) bool {
-	for len(m) > 0 {
-		f, rest, ok := span.NextField(m)
-		if !ok {
-			return false
-		}
-		fn(f)
-		m = rest
-	}
-	return true
-}
-
 // request reads a PostSpansRequest.
 func (d *decoder) request(m []byte) error {
 	var err error
-	ok := each(m, func(f span.Field) {
+	ok := span.EachField(m, func(f span.Field) {
 		if f.Number == 1 && f.Data != nil && err == nil {
 			err = d.batch(f.Data)
 		}
@@ -50,7 +37,7 @@ func malformed(what string) error {
 func (d *decoder) batch(m []byte) error {
 	shared := newProcess("", nil)
 	var err error
-	ok := each(m, func(f span.Field) {
+	ok := span.EachField(m, func(f span.Field) {
 		switch {
 		case err != nil:
 		case f.Number == 1 && f.Wire == 2:
@@ -68,7 +55,7 @@ func (d *decoder) batch(m []byte) error {
 		return err
 	}
 	d.halves = make([]span.Half, 0, d.spans)
-	each(m, func(f span.Field) {
+	span.EachField(m, func(f span.Field) {
 		if f.Number == 1 && f.Wire == 2 && err == nil {
 			err = d.span(f.Data, &shared)
 		}
@@ -83,7 +70,7 @@ func (d *decoder) process(m []byte) (process, error) {
 	var service string
 	var tags span.Payload
 	good := true
-	ok := each(m, func(f span.Field) {
+	ok := span.EachField(m, func(f span.Field) {
 		switch {
 		case f.Number == 1 && f.Wire == 2:
 			service = string(f.Data)
@@ -104,7 +91,7 @@ func (d *decoder) span(m []byte, shared *process) (err error) {
 	good := true
 	note := func(ok bool) { good = good && ok }
 	own := shared
-	ok := each(m, func(f span.Field) {
+	ok := span.EachField(m, func(f span.Field) {
 		switch {
 		case f.Number == 6 && f.Wire == 2:
 			var ok bool
@@ -165,7 +152,7 @@ func spanID(b []byte) id.Span {
 }
 
 func reference(m []byte) (to ref, ok bool) {
-	ok = each(m, func(f span.Field) {
+	ok = span.EachField(m, func(f span.Field) {
 		switch {
 		case f.Number == 1 && f.Wire == 2:
 			to.trace = traceID(f.Data)
@@ -181,7 +168,7 @@ func reference(m []byte) (to ref, ok bool) {
 // stamp reads a google.protobuf.Timestamp or Duration in ns, below 0 where it has no place there.
 func stamp(m []byte) (ns int64, ok bool) {
 	var seconds, nanos int64
-	ok = each(m, func(f span.Field) {
+	ok = span.EachField(m, func(f span.Field) {
 		switch {
 		case f.Wire != 0:
 		case f.Number == 1:
@@ -200,7 +187,7 @@ func (r *record) logProto(m []byte) bool {
 	var at int64
 	var fields logFields
 	good := true
-	ok := each(m, func(f span.Field) {
+	ok := span.EachField(m, func(f span.Field) {
 		var ok bool
 		switch {
 		case f.Number == 1 && f.Wire == 2:
@@ -220,7 +207,7 @@ func (r *record) logProto(m []byte) bool {
 func keyValue(m []byte) (key string, v span.Value, ok bool) {
 	var kind uint64
 	values := [5]span.Value{span.String(""), span.Bool(false), span.Int(0), span.Float(0), span.Bytes(nil)} // by the numbers of ValueType
-	ok = each(m, func(f span.Field) {
+	ok = span.EachField(m, func(f span.Field) {
 		switch {
 		case f.Number == 1 && f.Wire == 2:
 			key = string(f.Data)

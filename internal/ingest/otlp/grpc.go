@@ -2,17 +2,12 @@ package otlp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
-	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/twinspan/twinspan/internal/ingest"
 	"github.com/twinspan/twinspan/internal/ingest/rawgrpc"
@@ -72,31 +67,9 @@ func exportHandler(srv any, ctx context.Context, dec func(any) error, intercept 
 func (s *Server) exportGRPC(ctx context.Context, req *message) (*message, error) {
 	p, err := s.export(ctx, protocolGRPC, req.memory, hash(req.memory.Body))
 	if err != nil {
-		return nil, s.status(err)
+		return nil, rawgrpc.Status(err, s.cfg.RetryAfter)
 	}
 	return &message{data: p.encode(typeProtobuf)}, nil
-}
-
-// status says in OTLP's words what err asks the sender to do: what has a RetryInfo is sent again, the others not.
-func (s *Server) status(err error) error {
-	switch {
-	case errors.Is(err, ingest.ErrLater):
-		code := codes.Unavailable
-		if errors.Is(err, ingest.ErrRate) {
-			code = codes.ResourceExhausted
-		}
-		st := status.New(code, err.Error())
-		delay := durationpb.New(ingest.RetryAfter(err, s.cfg.RetryAfter))
-		if with, e := st.WithDetails(&errdetails.RetryInfo{RetryDelay: delay}); e == nil {
-			st = with
-		}
-		return st.Err()
-	case errors.Is(err, ingest.ErrTooLarge):
-		return status.Error(codes.ResourceExhausted, err.Error())
-	case errors.Is(err, ingest.ErrInvalid):
-		return status.Error(codes.InvalidArgument, err.Error())
-	}
-	return status.FromContextError(err).Err()
 }
 
 // codec is the protobuf codec, but for messages.

@@ -13,23 +13,10 @@ import (
 // The protobuf wire types that the messages use.
 const wireVarint, wireBytes = 0, 2
 
-// each calls fn for every field of m; it is false when m is malformed.
-func each(m []byte, fn func(f span.Field)) bool {
-	for len(m) > 0 {
-		f, rest, ok := span.NextField(m)
-		if !ok {
-			return false
-		}
-		fn(f)
-		m = rest
-	}
-	return true
-}
-
 // collection reads a SegmentCollection.
 func (d *decoder) collection(m []byte) error {
 	var err error
-	ok := each(m, func(f span.Field) {
+	ok := span.EachField(m, func(f span.Field) {
 		if f.Number == 1 && f.Wire == wireBytes && err == nil {
 			err = d.segment(f.Data)
 		}
@@ -56,7 +43,7 @@ func (d *decoder) streamed(m []byte) {
 // segment reads a SegmentObject.
 func (d *decoder) segment(m []byte) error {
 	n := 0
-	ok := each(m, func(f span.Field) {
+	ok := span.EachField(m, func(f span.Field) {
 		if f.Number == 3 && f.Wire == wireBytes {
 			n++
 		}
@@ -68,7 +55,7 @@ func (d *decoder) segment(m []byte) error {
 		return fmt.Errorf("%w: it has more than %d spans", ingest.ErrTooLarge, d.limits.MaxSpans)
 	}
 	s := segment{spans: make([]object, 0, n)}
-	each(m, func(f span.Field) {
+	span.EachField(m, func(f span.Field) {
 		if f.Wire != wireBytes {
 			return
 		}
@@ -98,7 +85,7 @@ func (d *decoder) segment(m []byte) error {
 // read reads a SpanObject; it is false when that is malformed.
 func (o *object) read(m []byte) bool {
 	good := true
-	ok := each(m, func(f span.Field) {
+	ok := span.EachField(m, func(f span.Field) {
 		switch f.Wire {
 		case wireVarint:
 			o.number(f.Number, f.Num)
@@ -148,7 +135,7 @@ func (o *object) number(field int, n uint64) {
 }
 
 func readReference(m []byte) (r reference, ok bool) {
-	ok = each(m, func(f span.Field) {
+	ok = span.EachField(m, func(f span.Field) {
 		switch {
 		case f.Number == 1 && f.Wire == wireVarint:
 			r.thread = f.Num == 1
@@ -172,7 +159,7 @@ func readReference(m []byte) (r reference, ok bool) {
 
 // readPair reads a KeyStringValuePair.
 func readPair(m []byte) (p pair, ok bool) {
-	ok = each(m, func(f span.Field) {
+	ok = span.EachField(m, func(f span.Field) {
 		switch {
 		case f.Wire != wireBytes:
 		case f.Number == 1:
@@ -187,7 +174,7 @@ func readPair(m []byte) (p pair, ok bool) {
 // readEvent reads a Log.
 func readEvent(m []byte) (e event, ok bool) {
 	good := true
-	ok = each(m, func(f span.Field) {
+	ok = span.EachField(m, func(f span.Field) {
 		switch {
 		case f.Number == 1 && f.Wire == wireVarint:
 			e.time = int64(f.Num)

@@ -209,7 +209,7 @@ func testServer(to *sink, streams int) (*Server, *ingest.ReceiverMetrics) {
 
 // segments gives the golden segments as a stream has them.
 func segments(t testing.TB) (list [][]byte) {
-	each(read(t, "segments.proto"), func(f span.Field) { list = append(list, f.Data) })
+	span.EachField(read(t, "segments.proto"), func(f span.Field) { list = append(list, f.Data) })
 	return list
 }
 

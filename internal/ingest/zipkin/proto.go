@@ -13,22 +13,9 @@ import (
 // The protobuf wire types that the messages use.
 const wireVarint, wireFixed64, wireBytes = 0, 1, 2
 
-// each calls fn for every field of m; it is false when m is malformed.
-func each(m []byte, fn func(f span.Field)) bool {
-	for len(m) > 0 {
-		f, rest, ok := span.NextField(m)
-		if !ok {
-			return false
-		}
-		fn(f)
-		m = rest
-	}
-	return true
-}
-
 // listProto gives the spans of a ListOfSpans in their encoded form.
 func listProto(body []byte) (list [][]byte, err error) {
-	if !each(body, func(f span.Field) {
+	if !span.EachField(body, func(f span.Field) {
 		if f.Number == 1 && f.Wire == wireBytes {
 			list = append(list, f.Data)
 		}
@@ -44,7 +31,7 @@ var kinds = [...]string{"", "CLIENT", "SERVER", "PRODUCER", "CONSUMER"}
 // messageProto reads a Span.
 func messageProto(b []byte) (m message, err error) {
 	good := true
-	ok := each(b, func(f span.Field) {
+	ok := span.EachField(b, func(f span.Field) {
 		switch f.Wire {
 		case wireVarint:
 			switch f.Number {
@@ -96,7 +83,7 @@ func (m *message) bytesField(f span.Field) (ok bool) {
 		m.RemoteEndpoint, ok = endpointProto(f.Data)
 	case 10:
 		var a annotation
-		ok = each(f.Data, func(f span.Field) {
+		ok = span.EachField(f.Data, func(f span.Field) {
 			switch {
 			case f.Number == 1 && f.Wire == wireFixed64:
 				a.Timestamp = microsOf(f.Num)
@@ -107,7 +94,7 @@ func (m *message) bytesField(f span.Field) (ok bool) {
 		m.Annotations = append(m.Annotations, a)
 	case 11:
 		var t tag
-		ok = each(f.Data, func(f span.Field) {
+		ok = span.EachField(f.Data, func(f span.Field) {
 			switch {
 			case f.Number == 1 && f.Wire == wireBytes:
 				t.key = string(f.Data)
@@ -121,7 +108,7 @@ func (m *message) bytesField(f span.Field) (ok bool) {
 }
 
 func endpointProto(b []byte) (e endpoint, ok bool) {
-	ok = each(b, func(f span.Field) {
+	ok = span.EachField(b, func(f span.Field) {
 		switch {
 		case f.Number == 4 && f.Wire == wireVarint:
 			e.Port = uint16(f.Num)
