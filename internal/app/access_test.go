@@ -286,6 +286,33 @@ func TestQueryRoleAccess(t *testing.T) {
 	q.stop()
 }
 
+// TestToolAccess: a command reaches a collector that asks for certificates and tokens.
+func TestToolAccess(t *testing.T) {
+	ca := certificatetest.New(t, "ca")
+	cert, key := ca.Sign("server", "127.0.0.1")
+	p := start(t, "collector", t.TempDir(), "TWINSPAN_AUTH_TOKENS_FILE="+tokensFile(t), "TWINSPAN_HTTP_TLS_CERT_FILE="+cert,
+		"TWINSPAN_HTTP_TLS_KEY_FILE="+key, "TWINSPAN_HTTP_TLS_CLIENT_CA_FILE="+ca.File)
+	all := []string{"-ca-file", ca.File, "-cert-file", cert, "-key-file", key}
+	for _, c := range []struct {
+		about, token string
+		flags        []string
+		exit         int
+		said         string
+	}{
+		{"all", operateToken, all, 0, ""},
+		{"another role", readToken, all, 1, "has not the role operate"},
+		{"no certificate", operateToken, all[:2], 1, "certificate required"},
+		{"no authority", operateToken, nil, 1, "certificate"},
+		{"half a pair", operateToken, all[:4], 2, "cert_file and key_file"},
+	} {
+		args := append([]string{"backup", "-collector", p.url, "-to", filepath.Join(t.TempDir(), "b.tar"), "-token-file", fileWith(t, "token", c.token)}, c.flags...)
+		var stderr bytes.Buffer
+		if exit := Main(args, environ, io.Discard, &stderr); exit != c.exit || !strings.Contains(stderr.String(), c.said) {
+			t.Errorf("%s: exit %d with %q, want %d and %q", c.about, exit, &stderr, c.exit, c.said)
+		}
+	}
+}
+
 // TestOwnAgent: the agent of a collector's process reaches it though the port asks for certificates and tokens, and as its
 // tenant.
 func TestOwnAgent(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -105,31 +104,13 @@ var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
 func ask(t *testing.T, method, url, body string) (status int, answer string) {
 	t.Helper()
-	req, err := http.NewRequest(method, url, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if body != "" {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(text)
+	resp, answer := askAs(t, client, nil, method, url, body)
+	return resp.StatusCode, answer
 }
 
 func want(t *testing.T, status int, text, method, url, body string) {
 	t.Helper()
-	got, answer := ask(t, method, url, body)
-	if got != status || !strings.Contains(answer, text) {
-		t.Errorf("%s %s answers %d %q, want %d and %q in it", method, url, got, answer, status, text)
-	}
+	wantAs(t, nil, status, text, method, url, body)
 }
 
 const traceID = "463ac35c9f6413ad48485a3953bb6124"

@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"github.com/twinspan/twinspan/internal/bus/wal"
+	"github.com/twinspan/twinspan/internal/certificate"
 	"github.com/twinspan/twinspan/internal/store"
 	"github.com/twinspan/twinspan/internal/store/pebble"
 	"github.com/twinspan/twinspan/internal/tenant"
@@ -84,12 +85,18 @@ func (t *toolRun) parse() error {
 }
 
 // remote is how a tool reaches a running collector.
-type remote struct{ url, tokenFile, tenant string }
+type remote struct {
+	url, tokenFile, tenant string
+	tls                    certificate.Client
+}
 
 func (t *toolRun) remoteFlags() *remote {
 	r := new(remote)
 	t.flags.StringVar(&r.url, "collector", "", "HTTP `URL` of a running collector, such as http://localhost:8680")
 	t.flags.StringVar(&r.tokenFile, "token-file", "", "`FILE` with the bearer token for it")
+	t.flags.StringVar(&r.tls.CAFile, "ca-file", "", "`FILE` with the certificates that vouch for it; without it those of the system")
+	t.flags.StringVar(&r.tls.CertFile, "cert-file", "", "`FILE` with the certificate to show to it")
+	t.flags.StringVar(&r.tls.KeyFile, "key-file", "", "`FILE` with that certificate's key")
 	return r
 }
 
@@ -117,6 +124,16 @@ func (r *remote) get(ctx context.Context, path string, query url.Values) (io.Rea
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableKeepAlives = true
+	if r.tls != (certificate.Client{}) {
+		if err := r.tls.Validate(); err != nil {
+			return nil, usage1("%w", err)
+		}
+		d, err := r.tls.Dialer("TLS", quiet())
+		if err != nil {
+			return nil, err
+		}
+		transport.DialTLSContext = d.DialTLS
+	}
 	resp, err := (&http.Client{Transport: transport}).Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("ask the collector: %w", err)
