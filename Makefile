@@ -74,6 +74,9 @@ test-otel: ## OpenTelemetry's instrumentations on its SDK and on ours leave the 
 test-peer: console ## other projects' clients, decoders and web UIs against the receivers and the compatible APIs
 	@set -e; for m in $(PEERS); do echo "== $$m"; (cd $$m && $(GO) vet ./... && $(GO) test -count=1 ./...); done
 
+test-parquet: ## exports, read by Arrow and DuckDB
+	test/parquet.sh
+
 test-browser: build payment ## the console in headless Chromium, against a running demo
 	test/browser.sh
 

@@ -44,6 +44,7 @@ Usage:
   twinspan backup [flags] -to PLACE            copy the data of a running or stopped collector
   twinspan restore -from PLACE -data DIR       put a backup back
   twinspan inspect [flags] [WHAT]              show what a stopped collector or a backup holds, and verify it
+  twinspan export [flags] -o FILE              write calls as Parquet or JSON lines
   twinspan version                             print the version
   twinspan help                                print this
 

@@ -158,6 +158,7 @@ func (t *pipeline) apiHandler(server api.Server) http.Handler {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/api/", api.New(t.cfg.API, t.query, server, m, t.log.With("part", "api")))
+	mux.HandleFunc("GET "+exportPath, t.exportHandler(make(chan struct{}, maxExports)))
 	for prefix, h := range map[string]compatible{
 		jaeger.Prefix:    jaeger.New(t.cfg.Jaeger, t.query, t.log.With("part", "jaeger api")),
 		tempo.Prefix:     tempo.New(t.cfg.Tempo, t.query, t.log.With("part", "tempo api")),

@@ -32,6 +32,7 @@ var tools = map[string]tool{
 	"backup":  {aboutBackup, runBackup},
 	"restore": {aboutRestore, runRestore},
 	"inspect": {aboutInspect, runInspect},
+	"export":  {aboutExport, runExport},
 }
 
 // toolRun is one run of a tool.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -113,4 +114,58 @@ func TestVerifyFindsDamage(t *testing.T) {
 	if exit := Main([]string{"inspect", "-data", data, "verify"}, nil, io.Discard, io.Discard); exit != 0 {
 		t.Errorf("whole again: exit status %d", exit)
 	}
+}
+
+// TestExport exports more than a page of calls, from memory and from the store, of a collector that runs and of one that
+// was stopped: each call once.
+func TestExport(t *testing.T) {
+	const calls = 2500
+	p := start(t, "collector", t.TempDir(), "TWINSPAN_PARTITIONS=2")
+	for part := range 2 {
+		var spans []string
+		for n := range calls / 2 {
+			spans = append(spans, fmt.Sprintf(`{"traceId":"%032x","id":"%016x","name":"get /pay","kind":"SERVER","timestamp":%d,"duration":2000,
+				"localEndpoint":{"serviceName":"payment-%d"}}`, n/3+1, part*calls+n+1, time.Now().UnixMicro(), part))
+		}
+		want(t, 202, "", "POST", p.zipkin+"/api/v2/spans", "["+strings.Join(spans, ",")+"]")
+	}
+	dir := t.TempDir()
+	check := func(source, place string) {
+		t.Helper()
+		for _, of := range []struct {
+			filter string
+			want   int
+		}{{"", calls}, {"callee=payment-1", calls / 2}} {
+			file := filepath.Join(dir, fmt.Sprint(len(source), of.want, ".jsonl"))
+			args := []string{"export", source, place, "-format", "jsonl", "-o", file}
+			if of.filter != "" {
+				args = append(args, "-filter", of.filter)
+			}
+			var out, errs bytes.Buffer
+			if exit := Main(args, nil, &out, &errs); exit != 0 {
+				t.Fatalf("exit status %d: %s", exit, &errs)
+			}
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen := make(map[string]bool)
+			for line := range strings.Lines(string(text)) {
+				var c struct{ Server struct{ SpanID string } }
+				if err := json.Unmarshal([]byte(line), &c); err != nil {
+					t.Fatal(err)
+				}
+				seen[c.Server.SpanID] = true
+			}
+			if n := strings.Count(string(text), "\n"); n != of.want || len(seen) != n {
+				t.Errorf("%s %s: %d lines, %d calls, want %d", source, of.filter, n, len(seen), of.want)
+			}
+		}
+	}
+	check("-collector", p.url)
+	want(t, 400, "from is not before to", "GET", p.url+exportPath+"?from=5&to=4", "")
+	want(t, 400, "parquet or jsonl", "GET", p.url+exportPath+"?format=csv", "")
+	want(t, 200, "PAR1", "GET", p.url+exportPath+"?callee=nobody", "")
+	p.stop()
+	check("-data", p.dir)
 }

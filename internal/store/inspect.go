@@ -32,7 +32,8 @@ type RangeInfo struct {
 	Unindexed []string `json:"unindexed,omitempty"`
 }
 
-var fieldNames = [fieldsEnd]string{fieldCaller: "caller", fieldCallee: "callee", fieldOperation: "operation", fieldHost: "address", fieldError: "error"}
+var fieldNames = [fieldsEnd]string{fieldCaller: "caller", fieldCallee: "callee", fieldOperation: "operation", fieldHost: "address", fieldError: "error",
+	fieldHostHash: "address hash"}
 
 func (r *rangeInfo) info() RangeInfo {
 	out := RangeInfo{ID: r.id, Name: r.id.String(), Directory: r.volume.Name(), To: r.to, Received: r.received, Calls: r.calls,

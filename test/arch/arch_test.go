@@ -36,6 +36,7 @@ var arrows = []struct {
 	{"internal/rollup", nil},
 	{"internal/store", nil},
 	{"internal/backup", nil},
+	{"internal/export", nil},
 	{"internal/series", nil},
 	{"internal/bus", []string{"internal/wire"}},
 	{"internal/agent", []string{"internal/digestlog", "internal/wire", "internal/certificate"}},

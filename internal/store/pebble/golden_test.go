@@ -102,6 +102,9 @@ func TestGolden(t *testing.T) {
 			if got := goldenTruth(t, s); got != string(truth) {
 				t.Errorf("this build reads other things from %s than were written:\n%s", dir, got)
 			}
+			if _, err := s.Verify(ctx, func(directory string, problem error) { t.Errorf("%s: %v", directory, problem) }); err != nil {
+				t.Error(err)
+			}
 			last, err := s.LastDone(ctx)
 			if err != nil {
 				t.Fatal(err)
