@@ -116,7 +116,7 @@ func set(h *span.Half, key, value string) (err error) {
 	case "remote":
 		h.PeerAddr = value
 	case "route":
-		h.Route = span.Route(slices.Index([]string{"unknown", "agent", "otlp", "zipkin"}, value))
+		h.Route = span.Route(slices.Index([]string{"unknown", "agent", "otlp", "zipkin", "jaeger", "skywalking"}, value))
 	case "tag":
 		k, v, _ := strings.Cut(value, ":")
 		h.Payload = h.Payload.AppendAttr(k, span.String(v))

@@ -128,7 +128,7 @@ func (g *Gen) Start() int64 {
 func (g *Gen) half(t id.Trace, kind span.Kind) *span.Half {
 	h := &span.Half{
 		Trace: t, Span: id.Span(g.Uint64()), Kind: kind, Type: span.Type(g.IntN(6)), Status: span.Status(g.IntN(3)),
-		Route: span.Route(g.IntN(4)), LoadTest: g.one(5), Coarse: g.one(3), Shared: g.one(9), App: g.App(), Operation: g.Operation(),
+		Route: span.Route(g.IntN(6)), LoadTest: g.one(5), Coarse: g.one(3), Shared: g.one(9), App: g.App(), Operation: g.Operation(),
 		Instance: fmt.Sprintf("host-%d", g.IntN(3)), LocalAddr: g.Addr(), PeerAddr: g.Addr(), Start: g.Start(),
 		Duration: int64(g.IntN(20)) * 1e6, Received: Day + g.Int64N(200)*1e9, Origin: g.Uint64(), Payload: g.payload(),
 	}
