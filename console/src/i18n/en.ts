@@ -111,7 +111,7 @@ export const en = {
   'search.none': 'No calls match',
   'search.noneHint': 'Time range: {range}.',
   'search.noneAtAll': 'No calls in this range',
-  'search.noneAtAllHint': 'If nothing has been sent yet: Twinspan receives OTLP on ports 4317 (gRPC) and 4318 (HTTP), Zipkin on 9411, and agents on 4390.',
+  'search.noneAtAllHint': 'If nothing has been sent yet: Twinspan receives OTLP on ports 4317 (gRPC) and 4318 (HTTP), Zipkin on 9411, Jaeger on 14250 (gRPC) and 14268 (HTTP), SkyWalking on 11800 (gRPC) and 12800 (HTTP), and agents on 4390.',
   'search.widen': 'Look at the last {span}',
   'search.without': 'Without {filter}',
   'col.time': 'Time',

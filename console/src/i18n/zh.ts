@@ -113,7 +113,7 @@ export const zh: Record<Key, string> = {
   'search.none': '没有符合条件的调用',
   'search.noneHint': '时间范围：{range}。',
   'search.noneAtAll': '此时间范围内没有调用',
-  'search.noneAtAllHint': '如果还没有发送数据：Twinspan 在 4317（gRPC）和 4318（HTTP）端口接收 OTLP，在 9411 接收 Zipkin，在 4390 接收 agent。',
+  'search.noneAtAllHint': '如果还没有发送数据：Twinspan 在 4317（gRPC）和 4318（HTTP）端口接收 OTLP，在 9411 接收 Zipkin，在 14250（gRPC）和 14268（HTTP）接收 Jaeger，在 11800（gRPC）和 12800（HTTP）接收 SkyWalking，在 4390 接收 agent。',
   'search.widen': '查看最近 {span}',
   'search.without': '去掉“{filter}”',
   'col.time': '时间',

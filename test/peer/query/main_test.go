@@ -47,7 +47,7 @@ func start(t *testing.T) server {
 	t.Helper()
 	cmd := exec.Command(twinspan, "collector", "-data", t.TempDir())
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TWINSPAN_LOG_FORMAT=json", "TWINSPAN_HTTP_ADDRESS=127.0.0.1:0"}
-	for _, e := range [...]string{"OTLP_GRPC", "OTLP_HTTP", "ZIPKIN", "AGENT"} {
+	for _, e := range [...]string{"OTLP_GRPC", "OTLP_HTTP", "ZIPKIN", "JAEGER_GRPC", "JAEGER_HTTP", "SKYWALKING_GRPC", "SKYWALKING_HTTP", "AGENT"} {
 		cmd.Env = append(cmd.Env, "TWINSPAN_RECEIVERS_"+e+"_ADDRESS=127.0.0.1:0")
 	}
 	log, err := cmd.StderrPipe()
