@@ -219,6 +219,9 @@ func TestTLS(t *testing.T) {
 			}
 		}
 	}
+	if text := p.log.String(); !strings.Contains(text, `"msg":"a connection fails","port":"zipkin","reason":"http: TLS handshake error`) {
+		t.Errorf("the log does not say why clients are refused:\n%s", text)
+	}
 	if !strings.HasPrefix(p.url, "https://") {
 		t.Fatalf("the process calls itself %s", p.url)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -137,6 +138,7 @@ func (p *process) webListener() config.Listener {
 
 // serve runs an HTTP server until ctx is done.
 func (p *process) serve(ctx context.Context, what string, l *port, s *http.Server) {
+	s.ErrorLog = log.New(&complaints{port: what, log: p.log}, "", 0)
 	p.goRun(what, func() error { return serve(ctx, s, l) })
 }
 
