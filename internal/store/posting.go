@@ -2,7 +2,10 @@ package store
 
 import (
 	"encoding/binary"
+	"fmt"
 	"hash/fnv"
+	"math"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -38,7 +41,11 @@ func hostHash(host string) string {
 // cost more than they save. The range's done row says so.
 const maxValues = 4096
 
-const postingVersion = 1
+// The versions of a posting: blocks with bounds, or a set of blocks, for fieldHostHash, of which a range has thousands.
+const (
+	postingVersion  = 1
+	blockSetVersion = 2
+)
 
 // bounds are what is known of a set of calls.
 type bounds struct {
@@ -219,6 +226,10 @@ func (p *postings) rows(r RangeID, base int64, yield func(Row)) {
 		if mask>>key.field&1 != 0 {
 			continue
 		}
+		if key.field == fieldHostHash {
+			yield(Row{TablePosting, appendRange(postingPrefix(key.field, key.value), r), appendBlockSet(list)})
+			continue
+		}
 		b := binary.AppendUvarint([]byte{postingVersion}, uint64(len(list)))
 		prev := 0
 		for i := range list {
@@ -230,7 +241,35 @@ func (p *postings) rows(r RangeID, base int64, yield func(Row)) {
 	}
 }
 
+// appendBlockSet writes which blocks are in the list, a bit each.
+func appendBlockSet(list []posting) []byte {
+	b := make([]byte, 1+list[len(list)-1].block/8+1)
+	b[0] = blockSetVersion
+	for i := range list {
+		b[1+list[i].block/8] |= 1 << (list[i].block % 8)
+	}
+	return b
+}
+
+// anywhere are the bounds of a block of which only is known that it has some calls.
+var anywhere = bounds{1, math.MinInt64, math.MaxInt64, math.MinInt64, math.MaxInt64}
+
+func parseBlockSet(b []byte) (list []posting, err error) {
+	if len(b) > maxBlocks/8 {
+		return nil, fmt.Errorf("%w: a posting of too many blocks", ErrCorrupt)
+	}
+	for i, set := range b {
+		for ; set != 0; set &= set - 1 {
+			list = append(list, posting{8*i + bits.TrailingZeros8(set), anywhere})
+		}
+	}
+	return list, nil
+}
+
 func parsePostings(b []byte, base int64) ([]posting, error) {
+	if len(b) > 0 && b[0] == blockSetVersion {
+		return parseBlockSet(b[1:])
+	}
 	d := decoder{b: b}
 	d.version(postingVersion, "a posting")
 	list := make([]posting, d.count(6))
