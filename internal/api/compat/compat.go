@@ -1,6 +1,7 @@
 // Package compat has what the APIs of other systems (jaeger, zipkin, tempo) share below their own shapes: the bounds of a
 // request, its time limit and metrics, what errors mean, the memory of service and operation names, and how JSON text is
-// written. Each API's paths, parameters and answers are in its own package.
+// written. Each API's paths, parameters and answers are in its own package; traces as OTLP, which two of them answer, are
+// written by package otlp.
 package compat
 
 import (
