@@ -6,7 +6,7 @@ VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo d
 LDFLAGS    := -s -w -X github.com/twinspan/twinspan/internal/app.version=$(VERSION)
 GOLANGCI   := v2.15.0
 # The server's packages whose goroutines share memory; sdk modules are added in test-race.
-CONCURRENT := ./internal/agent/... ./internal/app/... ./internal/bus/... ./internal/collect/... ./internal/ingest/... ./internal/query/... ./internal/store/...
+CONCURRENT := ./internal/access/... ./internal/agent/... ./internal/app/... ./internal/bus/... ./internal/collect/... ./internal/ingest/... ./internal/query/... ./internal/reload/... ./internal/store/...
 MODULES    := . sdk $(wildcard sdk/contrib/*) examples/payment
 # Tests with other projects' clients: modules, and workspaces, of their own.
 PEERS      := $(patsubst %/go.mod,%,$(wildcard test/peer/go.mod test/peer/*/go.mod))

@@ -192,7 +192,7 @@ func (g *Guard) choose(who *identity, names []string) (*tenant.Choice, *Refusal)
 	return c, nil
 }
 
-// choices gives who may be whom, without a choice.
+// choices gives whom a sender may be, before one is chosen.
 func (g *Guard) choices(who *identity) *tenant.Choice {
 	c := &tenant.Choice{Header: g.tenancy.Header, Others: who.tenants}
 	switch {
