@@ -28,6 +28,7 @@ var stages = []stage{
 		},
 		lost: []shown{
 			{"refused", "twinspan_ingest_refused_halves_total", "reason"},
+			{"attributes", "twinspan_ingest_dropped_attributes_total", "reason"},
 			{"rejected", "twinspan_receiver_rejected_spans_total", "reason"},
 		},
 		depthBytes: "twinspan_ingest_memory_bytes",

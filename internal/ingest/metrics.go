@@ -7,6 +7,8 @@ type Metrics struct {
 	Halves, Stats, Resent prometheus.Counter
 	// Refused is by reason: busy, rate, full, too_large, log, cancelled.
 	Refused *prometheus.CounterVec
+	// Dropped counts attributes that spans were taken without, by reason: count, size.
+	Dropped *prometheus.CounterVec
 	// Seconds is the time of Write, from a decoded request to a durable one.
 	Seconds prometheus.Histogram
 }
@@ -23,6 +25,9 @@ func NewMetrics() *Metrics {
 		Refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "twinspan_ingest_refused_halves_total", Help: "Halves of requests that were not taken, by reason.",
 		}, []string{"reason"}),
+		Dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "twinspan_ingest_dropped_attributes_total", Help: "Attributes that spans were taken without, by reason: count, size.",
+		}, []string{"reason"}),
 		Seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "twinspan_ingest_write_seconds", Help: "Time for which a decoded request waits until it is durable.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15),
@@ -32,5 +37,5 @@ func NewMetrics() *Metrics {
 
 // Register registers all of them.
 func (m *Metrics) Register(r prometheus.Registerer) {
-	r.MustRegister(m.Halves, m.Stats, m.Resent, m.Refused, m.Seconds)
+	r.MustRegister(m.Halves, m.Stats, m.Resent, m.Refused, m.Dropped, m.Seconds)
 }

@@ -25,6 +25,9 @@ type Config struct {
 	MaxWait         time.Duration `yaml:"max_wait"`
 	// ResendWindow is how long a request is remembered, so that it is not taken twice when it is sent again.
 	ResendWindow time.Duration `yaml:"resend_window"`
+	// MaxAttributes is the number of attributes that a span keeps, MaxAttributeBytes the size of one. Others are dropped.
+	MaxAttributes     int   `yaml:"max_attributes"`
+	MaxAttributeBytes int64 `yaml:"max_attribute_bytes"`
 	// Rate is what one Writer takes.
 	Rate Rate `yaml:"rate"`
 	// Room is the memory of max_in_flight_bytes, where several Writers share it; nil gives a Writer its own.
@@ -34,7 +37,7 @@ type Config struct {
 // DefaultConfig gives the limits for one machine.
 func DefaultConfig() Config {
 	return Config{MaxRequestBytes: 32 << 20, MaxInFlightBytes: 32 << 20, MaxReadingBytes: 64 << 20, MaxWait: 5 * time.Second, ResendWindow: 10 * time.Minute,
-		Rate: DefaultRate()}
+		MaxAttributes: 512, MaxAttributeBytes: 64 << 10, Rate: DefaultRate()}
 }
 
 // Validate reports every setting that cannot be used.
@@ -56,6 +59,12 @@ func (c *Config) Validate() error {
 	}
 	if c.ResendWindow < 0 {
 		errs = append(errs, fmt.Errorf("resend_window is %v, want 0s or more", c.ResendWindow))
+	}
+	if c.MaxAttributes < 1 || c.MaxAttributes > 1<<20 {
+		errs = append(errs, fmt.Errorf("max_attributes is %d, want 1 to %d", c.MaxAttributes, 1<<20))
+	}
+	if c.MaxAttributeBytes < 64 {
+		errs = append(errs, fmt.Errorf("max_attribute_bytes is %d, want 64 or more", c.MaxAttributeBytes))
 	}
 	if err := c.Rate.Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("rate: %w", err))
@@ -118,6 +127,7 @@ func (w *Writer) Write(ctx context.Context, req Request) error {
 	if err := w.rate.Take(w.now(), len(req.Batch.Halves), req.Bytes); err != nil {
 		return w.refuse(&req, err)
 	}
+	w.trimAll(&req.Batch)
 	size := min(sizeOf(&req.Batch), w.room.decoded.size)
 	if err := w.room.acquire(ctx, &w.room.decoded, size, errNoRoom); err != nil {
 		return w.refuse(&req, err)
