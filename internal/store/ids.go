@@ -285,6 +285,7 @@ type ids struct {
 	planes  [len(id.Trace{})]column.Ints
 	firsts  []int // by trace, the first call; one more at the end
 	halves  []int // by trace, the first half; one more at the end
+	marks   []int // the first half of every markEvery-th call
 	block   column.Ints
 	present column.Ints
 	span    column.Ints
@@ -300,7 +301,13 @@ type ids struct {
 }
 
 // refs are references to other halves and the ids of those that refer to none.
-type refs struct{ to, own column.Ints }
+type refs struct {
+	to, own column.Ints
+	marks   []int // the number of own ids before every markEvery-th half
+}
+
+// markEvery is how often counts are kept, so that the calls of a great trace are not counted anew for each of them.
+const markEvery = 256
 
 // maxChunkHalves bounds a chunk that is read.
 const maxChunkHalves = chunkHalves + 2*maxTraceCalls
@@ -348,6 +355,9 @@ func (d *ids) openCalls(g *column.Group) (err error) {
 	halves := 0
 	for t := range d.n {
 		for call := d.firsts[t]; call < d.firsts[t+1]; call++ {
+			if call%markEvery == 0 {
+				d.marks = append(d.marks, halves)
+			}
 			switch d.present.At(call) {
 			case presentClient, presentServer:
 				halves++
@@ -381,7 +391,7 @@ func (d *ids) openHalves(g *column.Group, halves int) (err error) {
 				own = halves
 			}
 		} else {
-			own = r.before(halves)
+			own = r.count(halves)
 		}
 		r.own = intsOf(col+1, own)
 		return r
@@ -402,9 +412,27 @@ func (d *ids) openHalves(g *column.Group, halves int) (err error) {
 	return err
 }
 
-// before is the number of ids of their own before a half.
-func (r *refs) before(at int) (n int) {
-	for i := range at {
+// count counts the ids of their own of all halves, and keeps marks.
+func (r *refs) count(halves int) (n int) {
+	r.marks = make([]int, 0, halves/markEvery+1)
+	for i := range halves {
+		if i%markEvery == 0 {
+			r.marks = append(r.marks, n)
+		}
+		if r.to.At(i) == refOwn {
+			n++
+		}
+	}
+	return n
+}
+
+// before is the number of ids of their own before a half that has one.
+func (r *refs) before(at int) int {
+	if r.to.Const() {
+		return at
+	}
+	n := r.marks[at/markEvery]
+	for i := at / markEvery * markEvery; i < at; i++ {
 		if r.to.At(i) == refOwn {
 			n++
 		}
@@ -437,8 +465,11 @@ func (d *ids) run(trace, block int) (from, to int) {
 
 // half is the place among the chunk's halves of a call's first half.
 func (d *ids) half(trace, call int) int {
-	h := d.halves[trace]
-	for i := d.firsts[trace]; i < call; i++ {
+	h, from := d.halves[trace], d.firsts[trace]
+	if mark := call / markEvery; mark*markEvery > from {
+		h, from = d.marks[mark], mark*markEvery
+	}
+	for i := from; i < call; i++ {
 		h++
 		if d.present.At(i) == presentBoth {
 			h++
