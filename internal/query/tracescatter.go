@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -35,9 +36,10 @@ func (s *Service) ScatterTraceQL(ctx context.Context, expr string, r Range, poin
 	until := s.now().Add(s.config.MaxScatterTime)
 	listed := make(map[store.Position]struct{})
 	for cut := 0; cut < traceScatterCuts && r.To > r.From; cut++ {
+		left := until.Sub(s.now())
 		page, err := s.SearchTraceQL(ctx, TraceQLRequest{
 			Expr: expr, From: max(r.From, r.To-width), To: r.To, Limit: min(max(points/traceScatterCuts/2, 1), MaxTraces), SpansPerSet: traceScatterSpans,
-			MaxTime: max(until.Sub(s.now())/time.Duration(traceScatterCuts-cut), time.Millisecond),
+			MaxTime: max(left/4, left/time.Duration(traceScatterCuts-cut), time.Millisecond),
 		})
 		if err != nil {
 			return nil, err
@@ -53,7 +55,9 @@ func (s *Service) ScatterTraceQL(ctx context.Context, expr string, r Range, poin
 		}
 		out.Complete = out.Complete && page.Next == "" && !page.Partial
 		if page.Partial && out.Reason == "" {
-			out.Partial, out.Reason = true, page.Reason
+			if out.Partial, out.Reason = true, page.Reason; page.Next != "" {
+				out.Reason = fmt.Sprintf("the search was ended after %s: some stretches of time were looked at in part only", s.config.MaxScatterTime)
+			}
 		}
 	}
 	if len(out.Calls) >= points/traceScatterCuts*traceScatterCuts {

@@ -72,8 +72,10 @@ export function QueryEditor({ value, range, error, onRun }: { value: string; ran
     rememberQuery(query)
     onRun(query.trim())
   }
-  const accept = (choice: string) => {
+  const accept = (offer: string) => {
     if (!wanted) return
+    // Who has written the bar does not want another one.
+    const choice = wanted.kind === 'stage' && offer.startsWith('| ') && /\|\s*$/.test(text.slice(0, wanted.from)) ? offer.slice(2) : offer
     const close = wanted.kind === 'value' && choice.endsWith('"') && text[caret] === '"' ? 1 : 0
     const before = text.slice(0, wanted.from) + choice
     const inside = choice.endsWith('{ }') ? 2 : choice.endsWith('()') ? 1 : 0
