@@ -99,7 +99,7 @@ func TestSearchShape(t *testing.T) {
 
 func TestPartialSearch(t *testing.T) {
 	c := query.DefaultConfig()
-	c.MaxLookupCalls = 1
+	c.MaxSearchCalls = 1
 	h := newHandler(t, c, reader(t, strings.Repeat("internal a 9 trace=a1 at=1+1\n", 2001)))
 	w := get(t, h, "/api/search", "")
 	var answer searchJSON
