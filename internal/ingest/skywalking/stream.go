@@ -73,7 +73,7 @@ func (s *Server) receive(ctx context.Context, next func() ([]byte, error), segme
 		if err := room.Acquire(ctx, weight(m)); err != nil {
 			return err
 		}
-		lease, err := s.room.Lease(ctx, weight(m))
+		lease, err := s.room.Lease(ctx, int64(len(m)))
 		if err != nil {
 			return s.in.Refuse(ctx, protocolGRPC, err)
 		}
