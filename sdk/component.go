@@ -55,10 +55,12 @@ const (
 type fieldType uint8
 
 const (
-	textField   fieldType = iota // string, "" when unset
-	numberField                  // int, 0 when unset
-	sizeField                    // int, -1 when unset; in text a "B" behind it where SOFATracer has one
-	costField                    // string, "0ms" when unset
+	textField      fieldType = iota // string, "" when unset
+	numberField                     // int, 0 when unset
+	sizeField                       // int, -1 when unset; in text a "B" behind it where SOFATracer has one
+	costField                       // string, "0ms" when unset
+	errorField                      // Span.Fail's message
+	remoteAppField                  // Span.SetRemoteApp's
 )
 
 // maxFields is the greatest number of standard fields that a component has.
@@ -77,6 +79,8 @@ type componentSpec struct {
 	fields []field
 	// statKey are the fields of stat.key in the order written; statText their order in text. keyLocalApp is the app.
 	statKey, statText []string
+	// statFields says for each of statKey but the app which standard field it is, or routeField; withStatFields fills it in.
+	statFields []int
 	// hasError and hasRemoteApp say that "error" and "remote.app" are standard fields and no extra ones.
 	hasError, hasRemoteApp bool
 	ok, failed             string // result.code when the instrumentation sets none
@@ -97,29 +101,32 @@ var (
 	rpcStatText  = []string{keyLocalApp, TagService, TagMethod}
 )
 
+// routeField stands in componentSpec.statFields for the route.
+const routeField = -2
+
 // componentSpecs is read only.
-var componentSpecs = [componentCount]componentSpec{
+var componentSpecs = withStatFields([componentCount]componentSpec{
 	Biz: {name: "biz", typ: "internal", ok: "00", failed: "99",
 		fields:   []field{{key: TagMethod}},
 		statKey:  []string{TagMethod, keyLocalApp},
 		statText: []string{keyLocalApp, TagMethod}},
 	HTTPClient: {name: "httpclient", typ: "http", ok: "00", failed: "99", httpCodes: true, hasRemoteApp: true,
 		fields: []field{{key: TagURL}, {key: TagMethod}, {key: TagRequestSize, typ: sizeField},
-			{key: TagResponseSize, typ: sizeField}, {key: TagRemoteApp}},
+			{key: TagResponseSize, typ: sizeField}, {key: TagRemoteApp, typ: remoteAppField}},
 		statKey: httpStatKey, statText: httpStatText},
 	HTTPServer: {name: "http-server", typ: "http", ok: "200", failed: "500", httpCodes: true, hasError: true,
 		fields: []field{{key: TagURL}, {key: TagMethod}, {key: TagRequestSize, typ: sizeField, textUnit: "B"},
-			{key: TagResponseSize, typ: sizeField, textUnit: "B"}, {key: tagError}},
+			{key: TagResponseSize, typ: sizeField, textUnit: "B"}, {key: tagError, typ: errorField}},
 		statKey: httpStatKey, statText: httpStatText},
 	GRPCClient: {name: "grpc-client", typ: "rpc", ok: "00", failed: "99", hasError: true,
 		fields: []field{{key: TagProtocol}, {key: TagService}, {key: TagMethod}, {key: TagInvokeType},
 			{key: TagRemoteHost}, {key: TagRemotePort}, {key: TagLocalHost},
-			{key: TagRequestSize, typ: numberField}, {key: TagResponseSize, typ: numberField}, {key: tagError}},
+			{key: TagRequestSize, typ: numberField}, {key: TagResponseSize, typ: numberField}, {key: tagError, typ: errorField}},
 		statKey: rpcStatKey, statText: rpcStatText},
 	GRPCServer: {name: "grpc-server", typ: "rpc", ok: "00", failed: "99", hasError: true,
 		fields: []field{{key: TagProtocol}, {key: TagService}, {key: TagMethod}, {key: TagInvokeType},
 			{key: TagLocalHost}, {key: TagLocalPort},
-			{key: TagRequestSize, typ: numberField}, {key: TagResponseSize, typ: numberField}, {key: tagError}},
+			{key: TagRequestSize, typ: numberField}, {key: TagResponseSize, typ: numberField}, {key: tagError, typ: errorField}},
 		statKey: rpcStatKey, statText: rpcStatText},
 	SQLClient: {name: "datasource-client", typ: "db", ok: "success", failed: "failed",
 		fields: []field{{key: TagDatabase}, {key: TagSQL}, {key: TagEstablishCost, typ: costField},
@@ -131,14 +138,38 @@ var componentSpecs = [componentCount]componentSpec{
 		statKey:  []string{TagDBType, keyLocalApp},
 		statText: []string{keyLocalApp, TagDBType}},
 	MQSend: {name: "mq-send", typ: "mq", ok: "00", failed: "99", hasError: true,
-		fields:   []field{{key: TagMessageID}, {key: TagTopic}, {key: TagBroker}, {key: tagError}},
+		fields:   []field{{key: TagMessageID}, {key: TagTopic}, {key: TagBroker}, {key: tagError, typ: errorField}},
 		statKey:  []string{TagTopic, keyLocalApp},
 		statText: []string{keyLocalApp, TagTopic}},
 	MQConsume: {name: "mq-consume", typ: "mq", ok: "00", failed: "99", hasError: true,
 		fields: []field{{key: TagMessageID}, {key: TagTopic}, {key: TagBroker}, {key: TagConsumerGroup},
-			{key: tagError}},
+			{key: tagError, typ: errorField}},
 		statKey:  []string{TagTopic, keyLocalApp, TagConsumerGroup},
 		statText: []string{keyLocalApp, TagConsumerGroup, TagTopic}},
+})
+
+// withStatFields finds the fields of the stat keys.
+func withStatFields(specs [componentCount]componentSpec) [componentCount]componentSpec {
+	for i := range specs {
+		c := &specs[i]
+		for _, key := range c.statKey {
+			switch key {
+			case keyLocalApp:
+				continue
+			case keyOperationRoute:
+				c.statFields = append(c.statFields, routeField)
+				continue
+			}
+			at := -1
+			for n := range c.fields {
+				if c.fields[n].key == key {
+					at = n
+				}
+			}
+			c.statFields = append(c.statFields, at)
+		}
+	}
+	return specs
 }
 
 // success is SOFATracer's rule for "success" in stat lines.

@@ -63,8 +63,10 @@ type Config struct {
 	StatInterval time.Duration `yaml:"stat_interval"`
 	// StatMaxKeys bounds the keys of a stat interval; further ones are counted together under an overflow key. Default 2000.
 	StatMaxKeys int `yaml:"stat_max_keys"`
-	// QueueSize is the number of ended spans that may wait for the log writer. Default 8192.
+	// QueueSize is the number of digest lines that may wait for the log writer. Default 8192.
 	QueueSize int `yaml:"queue_size"`
+	// QueueBytes bounds the bytes of these lines. Default 16 MiB.
+	QueueBytes int `yaml:"queue_bytes"`
 	// QueuePolicy says what End does when the queue is full. Default DropWhenFull.
 	QueuePolicy QueuePolicy `yaml:"queue_policy"`
 	// FlushInterval is the longest time a line stays in memory. Default 100ms.
@@ -111,6 +113,7 @@ func DefaultConfig(app string) Config {
 		StatInterval:     5 * time.Second,
 		StatMaxKeys:      2000,
 		QueueSize:        8192,
+		QueueBytes:       16 << 20,
 		QueuePolicy:      DropWhenFull,
 		FlushInterval:    100 * time.Millisecond,
 		Rolling:          RollDaily,
@@ -160,6 +163,8 @@ func (c *Config) Validate() error {
 		return bad("stat_max_keys", c.StatMaxKeys, "1 or more")
 	case c.QueueSize < 1:
 		return bad("queue_size", c.QueueSize, "1 or more")
+	case c.QueueBytes < 1:
+		return bad("queue_bytes", c.QueueBytes, "1 or more")
 	case c.QueuePolicy != DropWhenFull && c.QueuePolicy != WaitWhenFull:
 		return bad("queue_policy", c.QueuePolicy, "drop or wait")
 	case c.FlushInterval <= 0:

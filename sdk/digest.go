@@ -4,41 +4,83 @@ import (
 	"strconv"
 )
 
-// encoder writes spans as digest lines. It is the writer goroutine's own; spans that reach it have ended, so that it reads
-// them without their lock.
+// encoder writes spans as digest lines. It belongs to a shard; spans that reach it have ended, so that it reads them without
+// their lock.
 type encoder struct {
+	*lineText
+	times   timeCache
+	scratch []byte
+}
+
+// lineText is what all lines have in common, written beforehand. It is read only.
+type lineText struct {
 	app, instance string
 	format        Format
-	times         timeCache
-	scratch       []byte
+	head          string // behind the time, up to the trace id
+	inst          string // ,"instance":"...","operation":
+	keys          [componentCount][maxFields]string
+	types         [componentCount]string
+}
+
+func newLineText(c *Config) *lineText {
+	t := &lineText{app: c.App, instance: c.Instance, format: c.Format}
+	t.head = string(appendKey(appendField([]byte{'"'}, "local.app", c.App), "traceId")) + `"`
+	t.inst = string(appendKey(appendField(nil, "instance", c.Instance), "operation"))
+	for i := range componentSpecs {
+		spec := &componentSpecs[i]
+		for n := range spec.fields {
+			t.keys[i][n] = string(appendKey(nil, spec.fields[n].key))
+		}
+		t.types[i] = string(appendField(nil, "type", spec.typ))
+	}
+	return t
+}
+
+// kindText is the text between a span's id and its result code.
+func kindText(k Kind) string {
+	switch k {
+	case Client:
+		return `","span.kind":"client","result.code":"`
+	case Server:
+		return `","span.kind":"server","result.code":"`
+	case Producer:
+		return `","span.kind":"producer","result.code":"`
+	case Consumer:
+		return `","span.kind":"consumer","result.code":"`
+	}
+	return `","span.kind":"internal","result.code":"`
 }
 
 // line writes one digest line, with its newline.
-func (e *encoder) line(b []byte, s *Span) []byte {
+func (e *encoder) line(b []byte, s *Span, r *resolved) []byte {
 	if e.format == Text {
-		return e.textLine(b, s)
+		return e.textLine(b, s, r)
 	}
 	spec := s.component.spec()
 	b = append(b, `{"time":"`...)
 	b = e.times.append(b, s.start.Add(s.duration))
-	b = append(b, '"')
-	b = appendField(b, "local.app", e.app)
-	b = appendField(b, "traceId", s.traceID)
-	b = appendField(b, "spanId", s.spanID)
-	b = appendField(b, "span.kind", s.kind.String())
-	b = appendField(b, "result.code", s.code(spec))
-	b = append(b, `,"current.thread.name":"","time.cost.milliseconds":"`...)
+	b = append(b, e.head...)
+	b = appendText(b, s.traceID)
+	b = append(b, `","spanId":"`...)
+	b = appendText(b, s.spanID)
+	b = append(b, kindText(s.kind)...)
+	b = appendText(b, s.code(spec))
+	b = append(b, `","current.thread.name":"","time.cost.milliseconds":"`...)
 	b = strconv.AppendInt(b, s.duration.Milliseconds(), 10)
 	b = append(b, `ms"`...)
+	keys := &e.keys[s.component]
 	for i := range spec.fields {
-		f := &spec.fields[i]
-		b = s.appendJSONField(appendKey(b, f.key), f, i)
+		b = s.appendJSONField(append(b, keys[i]...), &spec.fields[i], i, r)
 	}
-	b = append(b, `,"sys.baggage":`...)
-	b = e.appendBaggage(b, s.sys)
-	b = append(b, `,"biz.baggage":`...)
-	b = e.appendBaggage(b, s.biz)
-	b = append(b, ',')
+	if len(s.sys) == 0 && len(s.biz) == 0 {
+		b = append(b, `,"sys.baggage":"","biz.baggage":"",`...)
+	} else {
+		b = append(b, `,"sys.baggage":`...)
+		b = e.appendBaggage(b, s.sys)
+		b = append(b, `,"biz.baggage":`...)
+		b = e.appendBaggage(b, s.biz)
+		b = append(b, ',')
+	}
 	b = e.extras(b, s, spec)
 	return append(b, '}', '\n')
 }
@@ -68,31 +110,32 @@ func (e *encoder) extras(b []byte, s *Span, spec *componentSpec) []byte {
 	if s.remote != "" {
 		b = appendField(b, "remote.address", s.remote)
 	}
-	b = appendField(b, "instance", e.instance)
-	b = appendField(b, "operation", s.operation)
+	b = append(b, e.inst...)
+	b = appendString(b, s.operation)
+	more := s.extra()
 	switch {
 	case s.failed:
 		b = append(b, `,"status":"error"`...)
-		if !spec.hasError && s.message != "" {
-			b = appendField(b, tagError, s.message)
+		if !spec.hasError && more.message != "" {
+			b = appendField(b, tagError, more.message)
 		}
 	case s.unset && !s.succeeded:
 		b = append(b, `,"status":"unset"`...)
 	default:
 		b = append(b, `,"status":"ok"`...)
 	}
-	b = appendField(b, "type", s.typ(spec))
+	b = append(b, s.typ(e)...)
 	if s.remoteApp != "" && !spec.hasRemoteApp {
 		b = appendField(b, TagRemoteApp, s.remoteApp)
 	}
 	if s.scope != nil {
 		b = append(append(b, `,"scope":`...), s.scope.json...)
 	}
-	b = s.appendAttributes(b, spec)
-	if len(s.events) > 0 {
+	b = s.appendAttributes(b, more)
+	if len(more.events) > 0 {
 		b = append(b, `,"events":[`...)
-		for i := range s.events {
-			v := &s.events[i]
+		for i := range more.events {
+			v := &more.events[i]
 			if i > 0 {
 				b = append(b, ',')
 			}
@@ -106,7 +149,7 @@ func (e *encoder) extras(b []byte, s *Span, spec *componentSpec) []byte {
 		}
 		b = append(b, ']')
 	}
-	if len(s.links) > 0 {
+	if len(more.links) > 0 {
 		b = s.appendLinks(b)
 	}
 	return b
@@ -114,8 +157,8 @@ func (e *encoder) extras(b []byte, s *Span, spec *componentSpec) []byte {
 
 func (s *Span) appendLinks(b []byte) []byte {
 	b = append(b, `,"links":[`...)
-	for i := range s.links {
-		l := &s.links[i]
+	for i := range s.more.links {
+		l := &s.more.links[i]
 		if i > 0 {
 			b = append(b, ',')
 		}
@@ -134,20 +177,20 @@ func (s *Span) appendLinks(b []byte) []byte {
 }
 
 // typ gives the extra field "type". A call of no known protocol is told by its kind.
-func (s *Span) typ(spec *componentSpec) string {
+func (s *Span) typ(e *encoder) string {
 	if s.component == Biz {
 		switch s.kind {
 		case Client, Server:
-			return "rpc"
+			return `,"type":"rpc"`
 		case Producer, Consumer:
-			return "mq"
+			return `,"type":"mq"`
 		}
 	}
-	return spec.typ
+	return e.types[s.component]
 }
 
 // appendAttributes writes the tags that are no standard fields, if there are any.
-func (s *Span) appendAttributes(b []byte, spec *componentSpec) []byte {
+func (s *Span) appendAttributes(b []byte, more *spanExtra) []byte {
 	begin := len(b)
 	b = append(b, `,"attributes":{`...)
 	empty := len(b)
@@ -156,14 +199,14 @@ func (s *Span) appendAttributes(b []byte, spec *componentSpec) []byte {
 			b = appendTag(appendTagKey(b, t.Key), t)
 		}
 	}
-	if s.droppedTags > 0 {
-		b = strconv.AppendInt(appendTagKey(b, "dropped.tags"), int64(s.droppedTags), 10)
+	if more.droppedTags > 0 {
+		b = strconv.AppendInt(appendTagKey(b, "dropped.tags"), int64(more.droppedTags), 10)
 	}
-	if s.droppedEvents > 0 {
-		b = strconv.AppendInt(appendTagKey(b, "dropped.events"), int64(s.droppedEvents), 10)
+	if more.droppedEvents > 0 {
+		b = strconv.AppendInt(appendTagKey(b, "dropped.events"), int64(more.droppedEvents), 10)
 	}
-	if s.droppedLinks > 0 {
-		b = strconv.AppendInt(appendTagKey(b, "dropped.links"), int64(s.droppedLinks), 10)
+	if more.droppedLinks > 0 {
+		b = strconv.AppendInt(appendTagKey(b, "dropped.links"), int64(more.droppedLinks), 10)
 	}
 	if len(b) == empty {
 		return b[:begin]
@@ -185,39 +228,49 @@ func (c *componentSpec) standard(t *Tag) int {
 	return -1
 }
 
+// resolved says where the values of a span's standard fields are.
+type resolved struct {
+	std   [maxFields]uint16 // the tag, plus one, that fills each field
+	route string            // of HTTP, where the operation does not have it
+}
+
 // resolve finds the tags that fill standard fields. The span has ended.
-func (s *Span) resolve() {
-	if s.component == Inferred {
-		s.infer()
+func (s *Span) resolve(r *resolved) {
+	if s.component >= componentCount {
+		if s.component == Inferred {
+			s.infer(r)
+		} else {
+			s.component = Biz
+		}
 	}
 	spec := s.component.spec()
 	for i := range s.tags {
 		if n := spec.standard(&s.tags[i]); n >= 0 {
-			s.std[n] = uint16(i + 1)
+			r.std[n] = uint16(i + 1)
 			s.tags[i].standard = true
 		}
 	}
 }
 
 func (f *field) takes(t *Tag) bool {
-	if f.key == tagError || f.key == TagRemoteApp {
+	switch f.typ {
+	case errorField, remoteAppField:
 		return false // the span's own, by Fail and SetRemoteApp
-	}
-	if f.typ == numberField || f.typ == sizeField {
+	case numberField, sizeField:
 		return t.kind == tagInt
 	}
 	return t.kind == tagString
 }
 
 // fieldText gives the text of the standard field n, which is no number.
-func (s *Span) fieldText(f *field, n int) string {
-	switch f.key {
-	case tagError:
-		return s.message
-	case TagRemoteApp:
+func (s *Span) fieldText(f *field, n int, r *resolved) string {
+	switch f.typ {
+	case errorField:
+		return s.extra().message
+	case remoteAppField:
 		return s.remoteApp
 	}
-	if at := s.std[n]; at != 0 {
+	if at := r.std[n]; at != 0 {
 		return s.tags[at-1].str
 	}
 	if f.typ == costField {
@@ -227,8 +280,8 @@ func (s *Span) fieldText(f *field, n int) string {
 }
 
 // fieldNumber gives the value of the standard field n, which is a number.
-func (s *Span) fieldNumber(f *field, n int) int64 {
-	if at := s.std[n]; at != 0 {
+func (s *Span) fieldNumber(f *field, n int, r *resolved) int64 {
+	if at := r.std[n]; at != 0 {
 		return int64(s.tags[at-1].num)
 	}
 	if f.typ == sizeField {
@@ -237,11 +290,11 @@ func (s *Span) fieldNumber(f *field, n int) int64 {
 	return 0
 }
 
-func (s *Span) appendJSONField(b []byte, f *field, n int) []byte {
+func (s *Span) appendJSONField(b []byte, f *field, n int, r *resolved) []byte {
 	if f.typ == numberField || f.typ == sizeField {
-		return strconv.AppendInt(b, s.fieldNumber(f, n), 10)
+		return strconv.AppendInt(b, s.fieldNumber(f, n, r), 10)
 	}
-	return appendString(b, s.fieldText(f, n))
+	return appendString(b, s.fieldText(f, n, r))
 }
 
 // code gives result.code.
@@ -273,7 +326,7 @@ func appendPairs(b []byte, pairs []Pair) []byte {
 }
 
 // textLine writes SOFATracer's columns and the extra fields as one column more.
-func (e *encoder) textLine(b []byte, s *Span) []byte {
+func (e *encoder) textLine(b []byte, s *Span, r *resolved) []byte {
 	spec := s.component.spec()
 	b = e.times.append(b, s.start.Add(s.duration))
 	b = appendColumn(b, e.app)
@@ -287,10 +340,10 @@ func (e *encoder) textLine(b []byte, s *Span) []byte {
 	for i := range spec.fields {
 		f := &spec.fields[i]
 		if f.typ == numberField || f.typ == sizeField {
-			b = strconv.AppendInt(append(b, ','), s.fieldNumber(f, i), 10)
+			b = strconv.AppendInt(append(b, ','), s.fieldNumber(f, i, r), 10)
 			b = append(b, f.textUnit...)
 		} else {
-			b = appendColumn(b, s.fieldText(f, i))
+			b = appendColumn(b, s.fieldText(f, i, r))
 		}
 	}
 	if s.component == Biz {

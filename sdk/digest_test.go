@@ -24,16 +24,16 @@ func goldenSpans() []*Span {
 	}
 	biz := make1(Internal, Biz, "charge", String(TagMethod, "charge"), String("note", "say \"hi\", 100%\r\n张\x01\xff"), Int("n", -3),
 		Bool("vip", true), Float("rate", 0.25), Float("whole", 2), Float("nan", math.NaN()), String("json", `{"a":1}`))
-	biz.failed, biz.message = true, "no, luck\nat all"
+	biz.failed, biz.own().message = true, "no, luck\nat all"
 	biz.biz, biz.sys = []Pair{{"k", "a=b&c%d"}, {"user", "u,1"}}, []Pair{{"zone", "z1"}}
-	biz.events = []Event{{Name: "checked", Time: start.Add(time.Millisecond), Tags: []Tag{String("by", "risk"), Int("by", 2)}}}
+	biz.own().events = []Event{{Name: "checked", Time: start.Add(time.Millisecond), Tags: []Tag{String("by", "risk"), Int("by", 2)}}}
 
 	client := make1(Client, HTTPClient, "GET /pay/{id}", String(TagURL, "http://127.0.0.1:8082/pay/17,18"), String(TagMethod, "GET"),
 		Int(TagRequestSize, 0), Int(TagResponseSize, 5), String("http.route", "/pay/{id}"))
 	client.resultCode, client.local, client.remote, client.remoteApp = "200", "10.0.0.1:3456", "10.0.0.2:8082", "ledger"
 
 	server := make1(Server, HTTPServer, "GET /pay/{id}", String(TagURL, "http://127.0.0.1:8082/pay/17"), String(TagMethod, "GET"))
-	server.resultCode, server.failed, server.message = "500", true, "no, luck"
+	server.resultCode, server.failed, server.own().message = "500", true, "no, luck"
 	server.id8, server.parent8, server.twin8 = id.ServerSpanOf("0.1"), id.SpanOf("0.1"), id.SpanOf("0.1")
 
 	call := make1(Client, GRPCClient, "pay.Ledger/Book", String(TagProtocol, "grpc"), String(TagService, "pay.Ledger"),
@@ -58,15 +58,17 @@ func goldenSpans() []*Span {
 // and the server's reader are written to. Run with TWINSPAN_UPDATE=1 to write them anew, and then look at the difference.
 func TestGoldenLines(t *testing.T) {
 	for _, format := range []Format{JSON, Text} {
-		e := encoder{app: "pay", instance: "pay-1", format: format}
+		e := encoder{lineText: newLineText(&Config{App: "pay", Instance: "pay-1", Format: format})}
 		var b []byte
 		for _, s := range goldenSpans() {
-			s.resolve()
-			b = e.line(b, s)
+			var r resolved
+			s.resolve(&r)
+			b = e.line(b, s, &r)
 		}
 		for _, s := range goldenSpans() {
-			s.resolve()
-			key, v := s.statKey(), &statValue{count: 2, errors: 1, millis: 24}
+			var r resolved
+			s.resolve(&r)
+			key, v := s.statKey(&r), &statValue{count: 2, errors: 1, millis: 24}
 			v.latency.AddN(int64(s.duration), 2)
 			b = e.statLine(b, &key, v, s.start, s.start.Add(5*time.Second))
 		}
@@ -91,10 +93,11 @@ func TestGoldenLines(t *testing.T) {
 
 // TestTextLinesReadBack takes text lines apart as a reader would.
 func TestTextLinesReadBack(t *testing.T) {
-	text, object := encoder{app: "pay", instance: "pay-1", format: Text}, encoder{app: "pay", instance: "pay-1", format: JSON}
+	text, object := encoder{lineText: newLineText(&Config{App: "pay", Instance: "pay-1", Format: Text})}, encoder{lineText: newLineText(&Config{App: "pay", Instance: "pay-1", Format: JSON})}
 	for _, s := range goldenSpans() {
-		s.resolve()
-		line := strings.TrimSuffix(string(text.line(nil, s)), "\n")
+		var r resolved
+		s.resolve(&r)
+		line := strings.TrimSuffix(string(text.line(nil, s, &r)), "\n")
 		columns := strings.Split(line, ",")
 		// 8 columns, the component's, both baggages, ours; @Tracer's line has one more for its tags.
 		want := 8 + len(s.component.spec().fields) + 2 + 1
@@ -109,7 +112,7 @@ func TestTextLinesReadBack(t *testing.T) {
 		if err := json.Unmarshal([]byte(extras), &fromText); err != nil {
 			t.Fatalf("%s: %v in %s", s.component, err, extras)
 		}
-		if err := json.Unmarshal(object.line(nil, s), &fromJSON); err != nil {
+		if err := json.Unmarshal(object.line(nil, s, &r), &fromJSON); err != nil {
 			t.Fatal(err)
 		}
 		for key, v := range fromText {
@@ -127,10 +130,13 @@ func FuzzDigestLine(f *testing.F) {
 	f.Add("\"\\\n\x00", "\xff\xfe", "{[", math.Inf(1), int64(-1))
 	f.Fuzz(func(t *testing.T, key, value, operation string, number float64, n int64) {
 		s := &Span{component: Component(uint64(n) % uint64(componentCount+3)), operation: operation, traceID: value, spanID: key, start: time.Unix(0, n),
-			tags: []Tag{String(key, value), Float("f", number), Int(TagRequestSize, n), String(TagURL, value)}, failed: n%2 == 0, message: value,
-			biz: []Pair{{key, value}}, remote: value, remoteApp: key, events: []Event{{Name: key, Tags: []Tag{String(value, key), Float(key, number)}}}}
-		e := encoder{app: value, instance: key, format: JSON}
-		line := e.line(nil, s)
+			tags: []Tag{String(key, value), Float("f", number), Int(TagRequestSize, n), String(TagURL, value)}, failed: n%2 == 0,
+			biz: []Pair{{key, value}}, remote: value, remoteApp: key,
+			more: &spanExtra{message: value, events: []Event{{Name: key, Tags: []Tag{String(value, key), Float(key, number)}}}}}
+		e := encoder{lineText: newLineText(&Config{App: value, Instance: key, Format: JSON})}
+		var r resolved
+		s.resolve(&r)
+		line := e.line(nil, s, &r)
 		if !json.Valid(line) || !utf8.Valid(line) || strings.Count(string(line), "\n") != 1 {
 			t.Fatalf("%q", line)
 		}
@@ -141,13 +147,13 @@ func FuzzDigestLine(f *testing.F) {
 		if err := json.Unmarshal(line, &o); err != nil || o.Operation != strings.ToValidUTF8(operation, "\uFFFD") && utf8.ValidString(operation) {
 			t.Fatalf("operation %q, %v", o.Operation, err)
 		}
-		e.format = Text
-		if line = e.line(nil, s); strings.Count(string(line), "\n") != 1 {
+		e.lineText = newLineText(&Config{App: value, Instance: key, Format: Text})
+		if line = e.line(nil, s, &r); strings.Count(string(line), "\n") != 1 {
 			t.Fatalf("%q", line)
 		}
-		statKey := s.statKey()
+		statKey := s.statKey(&r)
 		v := statValue{count: 1}
-		e.format = JSON
+		e.lineText = newLineText(&Config{App: value, Instance: key, Format: JSON})
 		if line = e.statLine(nil, &statKey, &v, s.start, s.start); !json.Valid(line) {
 			t.Fatalf("%q", line)
 		}

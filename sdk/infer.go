@@ -220,7 +220,7 @@ func (s *Span) fact(at *facts, f fact) string {
 }
 
 // infer chooses the component and fills what follows from the tags. The span has ended.
-func (s *Span) infer() {
+func (s *Span) infer(r *resolved) {
 	at := s.facts()
 	s.component = s.inferComponent(&at)
 	method := factMethod
@@ -230,7 +230,7 @@ func (s *Span) infer() {
 		s.setResult(s.fact(&at, factStatus))
 		s.setRemoteApp(s.fact(&at, factPeerService), "")
 		if at[factRoute] != 0 {
-			s.route = s.fact(&at, factRoute)
+			r.route = s.fact(&at, factRoute)
 		}
 	case GRPCClient, GRPCServer:
 		method = factRPCMethod
@@ -254,7 +254,6 @@ func (s *Span) infer() {
 		s.local = hostPort(s.fact(&at, factLocalHost), s.fact(&at, factLocalPort))
 	}
 	spec := s.component.spec()
-	s.std = [maxFields]uint16{}
 	for i := range spec.fields {
 		f := &spec.fields[i]
 		of := standardFact(f.key)
@@ -262,7 +261,7 @@ func (s *Span) infer() {
 			of = method
 		}
 		if at[of] != 0 && of != noFact && f.takes(&s.tags[at[of]-1]) {
-			s.std[i] = at[of]
+			r.std[i] = at[of]
 		}
 	}
 }

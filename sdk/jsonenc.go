@@ -21,7 +21,40 @@ func appendField(b []byte, key, value string) []byte {
 
 // appendString writes a JSON string. Bytes that are no UTF-8 become U+FFFD: the line is valid JSON whatever the text.
 func appendString(b []byte, s string) []byte {
-	b = append(b, '"')
+	return append(appendText(append(b, '"'), s), '"')
+}
+
+// appendText writes what is between the quotes of a JSON string.
+func appendText(b []byte, s string) []byte {
+	if plainJSON(s) {
+		return append(b, s...)
+	}
+	return escapeJSON(b, s)
+}
+
+// plainJSON says that nothing of s has to be escaped or checked. It looks at eight bytes at a time: a byte below 0x20, a
+// quote, a backslash or a byte of 0x80 and above sets its highest bit in the sum (or a neighbour's, which costs a second look
+// only).
+func plainJSON(s string) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	for len(s) >= 8 {
+		w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		quote, slash := w^ones*'"', w^ones*'\\'
+		if (w|(w-ones*' ')|(quote-ones)|(slash-ones))&high != 0 {
+			return false
+		}
+		s = s[8:]
+	}
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+func escapeJSON(b []byte, s string) []byte {
 	from := 0
 	for i := 0; i < len(s); {
 		c := s[i]
@@ -54,8 +87,7 @@ func appendString(b []byte, s string) []byte {
 		i++
 		from = i
 	}
-	b = append(b, s[from:]...)
-	return append(b, '"')
+	return append(b, s[from:]...)
 }
 
 // appendTag writes a tag's value with its type. JSON has no NaN and no infinities: they are written as texts.

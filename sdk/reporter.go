@@ -6,15 +6,18 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twinspan/twinspan/sdk/internal/logfile"
 )
 
-// reporter is the one goroutine that formats and writes. Everything that it owns is reached through its channels only.
+// reporter is the one goroutine that writes files. It takes the lines from the shards; everything that it owns itself is
+// reached through its channels only.
 type reporter struct {
 	tracer  *Tracer
-	queue   chan *Span
+	first   chan struct{} // a shard has its first line
+	full    chan struct{} // a shard has a full chunk, or is full
 	control chan request
 	stop    chan struct{} // closed by close
 	done    chan struct{} // closed when the goroutine is over
@@ -22,7 +25,8 @@ type reporter struct {
 	err     error
 
 	now     func() time.Time // of rolling, stat lines and the self log
-	encoder encoder
+	encoder encoder          // of stat lines
+	chunks  []chunk
 	files   [componentCount][2][2]*logfile.File // by component, digest or stat, normal or shadow
 	self    *logfile.File
 	line    []byte
@@ -32,6 +36,11 @@ type reporter struct {
 	lastReport   time.Time
 	lastFailure  map[string]bool
 	failureNoted bool
+
+	generation atomic.Uint64 // grows when there is room again
+	waiting    atomic.Int64  // goroutines in wait
+	room       sync.Cond
+	roomLock   sync.Mutex
 }
 
 type request struct {
@@ -46,14 +55,16 @@ const reportInterval = 10 * time.Second
 func newReporter(t *Tracer) *reporter {
 	r := &reporter{
 		tracer:    t,
-		queue:     make(chan *Span, t.config.QueueSize),
+		first:     make(chan struct{}, 1),
+		full:      make(chan struct{}, 1),
 		control:   make(chan request),
 		stop:      make(chan struct{}),
 		done:      make(chan struct{}),
-		encoder:   encoder{app: t.config.App, instance: t.config.Instance, format: t.config.Format},
+		encoder:   encoder{lineText: newLineText(&t.config)},
 		now:       time.Now,
 		statBegin: time.Now(),
 	}
+	r.room.L = &r.roomLock
 	self := r.fileConfig()
 	self.Roll = logfile.Daily // as SOFATracer's, whatever the others do
 	r.self = logfile.New(filepath.Join(t.config.LogDir, "tracer-self.log"), self)
@@ -74,27 +85,24 @@ func (r *reporter) fileConfig() logfile.Config {
 	return f
 }
 
-// report hands over a span whose line is to be written.
-func (r *reporter) report(s *Span) {
-	select {
-	case <-r.stop:
-		r.tracer.counters.dropped.Add(1)
-		return
-	default:
+// wait waits until there is more room than in a generation.
+func (r *reporter) wait(generation uint64) {
+	r.roomLock.Lock()
+	r.waiting.Add(1)
+	for r.generation.Load() == generation {
+		r.room.Wait()
 	}
-	select {
-	case r.queue <- s:
-		return
-	default:
-	}
-	if r.tracer.config.QueuePolicy == DropWhenFull {
-		r.tracer.counters.dropped.Add(1)
-		return
-	}
-	select {
-	case r.queue <- s:
-	case <-r.stop:
-		r.tracer.counters.dropped.Add(1)
+	r.waiting.Add(-1)
+	r.roomLock.Unlock()
+}
+
+// madeRoom wakes those who wait.
+func (r *reporter) madeRoom() {
+	r.generation.Add(1)
+	if r.waiting.Load() > 0 {
+		r.roomLock.Lock()
+		r.room.Broadcast()
+		r.roomLock.Unlock()
 	}
 }
 
@@ -118,7 +126,7 @@ func (r *reporter) close() error {
 
 func (r *reporter) run() {
 	defer close(r.done)
-	r.note("INFO", fmt.Sprintf(" twinspan: logs of %s (%s) are in %s", r.encoder.app, r.encoder.instance, r.tracer.config.LogDir))
+	r.note("INFO", fmt.Sprintf(" twinspan: logs of %s (%s) are in %s", r.tracer.config.App, r.tracer.config.Instance, r.tracer.config.LogDir))
 	stats := time.NewTicker(r.tracer.config.StatInterval)
 	defer stats.Stop()
 	flush := time.NewTimer(r.tracer.config.FlushInterval)
@@ -126,26 +134,28 @@ func (r *reporter) run() {
 	waiting := true // flush runs
 	for {
 		select {
-		case s := <-r.queue:
-			r.write(s)
+		case <-r.first:
 			if !waiting {
 				flush.Reset(r.tracer.config.FlushInterval)
 				waiting = true
 			}
+		case <-r.full:
+			r.collect(false, false)
 		case <-flush.C:
 			waiting = false
+			r.collect(true, false)
 			r.flushFiles()
 		case <-stats.C:
 			r.writeStats()
 		case q := <-r.control:
-			r.drain()
+			r.collect(true, false)
 			if q.stats {
 				r.writeStats()
 			}
 			r.flushFiles()
 			close(q.done)
 		case <-r.stop:
-			r.drain()
+			r.collect(true, true)
 			r.writeStats()
 			r.flushFiles()
 			r.reportLosses(r.now(), true)
@@ -156,17 +166,19 @@ func (r *reporter) run() {
 	}
 }
 
-// drain writes what is in the queue now.
-func (r *reporter) drain() {
-	for range len(r.queue) {
-		r.write(<-r.queue)
+// collect writes the shards' full chunks, or all that they have.
+func (r *reporter) collect(all, last bool) {
+	for _, sh := range r.tracer.shards.list {
+		r.chunks = sh.take(r.chunks[:0], all, last)
+		for i := range r.chunks {
+			c := &r.chunks[i]
+			f := r.file(c.component, false, c.shadow)
+			r.outcome(f, f.Write(c.b, c.lines, r.now()))
+			sh.release(c)
+		}
+		clear(r.chunks)
 	}
-}
-
-func (r *reporter) write(s *Span) {
-	r.line = r.encoder.line(r.line[:0], s)
-	shadow := lookup(s.biz, markKey) == markLoadTest
-	r.append(r.file(s.component, false, shadow))
+	r.madeRoom()
 }
 
 // append puts r.line into a file's buffer.
@@ -196,7 +208,7 @@ func (r *reporter) writeStats() {
 	now := r.now()
 	begin := r.statBegin
 	r.statBegin = now
-	for key, v := range r.tracer.stats.take() {
+	for key, v := range r.tracer.takeStats() {
 		r.line = r.encoder.statLine(r.line[:0], &key, v, begin, now)
 		r.append(r.file(key.component, true, key.loadTest))
 	}

@@ -40,19 +40,45 @@ type Span struct {
 	duration      time.Duration
 	operation     string
 	resultCode    string
-	message       string            // of the error
-	local, remote string            // ip:port
-	route         string            // of HTTP, where the operation does not have it
-	std           [maxFields]uint16 // the tag, plus one, that fills each of the component's fields
+	message       string // of the error
+	local, remote string // ip:port
 	remoteApp     string
 	biz, sys      []Pair // never changed in place: children share them
 	tags          []Tag
+	more          *spanExtra
+	inline        [inlineTags]Tag // the first tags
+}
+
+// inlineTags is the number of tags that cost no allocation of their own.
+const inlineTags = 6
+
+// spanExtra is what few spans have.
+type spanExtra struct {
+	message       string // of the error
 	events        []Event
 	links         []Link
 	droppedTags   int
 	droppedEvents int
 	droppedLinks  int
-	inline        [8]Tag // the first tags
+}
+
+// noExtra is read only.
+var noExtra spanExtra
+
+// extra gives what few spans have, to be read.
+func (s *Span) extra() *spanExtra {
+	if s.more == nil {
+		return &noExtra
+	}
+	return s.more
+}
+
+// own gives what few spans have, to be written.
+func (s *Span) own() *spanExtra {
+	if s.more == nil {
+		s.more = new(spanExtra)
+	}
+	return s.more
 }
 
 // Pair is one item of baggage.
@@ -121,7 +147,7 @@ func (s *Span) setTag(t *Tag) {
 		}
 	}
 	if len(s.tags) >= limits.Tags {
-		s.droppedTags++
+		s.own().droppedTags++
 		return
 	}
 	s.tags = append(s.tags, *t)
@@ -145,12 +171,12 @@ func (s *Span) AddEventAt(name string, at time.Time, tags ...Tag) {
 }
 
 func (s *Span) addEvent(name string, at time.Time, tags []Tag) {
-	limits := &s.tracer.config.Limits
-	if len(s.events) >= limits.Events {
-		s.droppedEvents++
+	limits, more := &s.tracer.config.Limits, s.own()
+	if len(more.events) >= limits.Events {
+		more.droppedEvents++
 		return
 	}
-	s.events = append(s.events, Event{Name: cut(name, limits.TextBytes), Time: at, Tags: limits.copy(tags)})
+	more.events = append(more.events, Event{Name: cut(name, limits.TextBytes), Time: at, Tags: limits.copy(tags)})
 }
 
 // AddLink says that the span has to do with another one that is not its parent. A link to no span and without tags is
@@ -159,11 +185,11 @@ func (s *Span) AddLink(to SpanContext, tags ...Tag) {
 	if !to.Valid() && len(tags) == 0 || !s.lock() {
 		return
 	}
-	limits := &s.tracer.config.Limits
-	if len(s.links) < limits.Links {
-		s.links = append(s.links, Link{Trace: to.trace, Span: to.id8, State: to.state, Tags: limits.copy(tags)})
+	limits, more := &s.tracer.config.Limits, s.own()
+	if len(more.links) < limits.Links {
+		more.links = append(more.links, Link{Trace: to.trace, Span: to.id8, State: to.state, Tags: limits.copy(tags)})
 	} else {
-		s.droppedLinks++
+		more.droppedLinks++
 	}
 	s.mu.Unlock()
 }
@@ -179,8 +205,8 @@ func (s *Span) SetError(err error) {
 func (s *Span) Fail(message string) {
 	if s.lock() {
 		s.failed = !s.succeeded
-		if s.failed {
-			s.message = cut(message, s.tracer.config.Limits.TextBytes)
+		if s.failed && (message != "" || s.more != nil) {
+			s.own().message = cut(message, s.tracer.config.Limits.TextBytes)
 		}
 		s.mu.Unlock()
 	}
@@ -190,7 +216,10 @@ func (s *Span) Fail(message string) {
 // library that calls an answer an error.
 func (s *Span) SetOK() {
 	if s.lock() {
-		s.failed, s.succeeded, s.message = false, true, ""
+		s.failed, s.succeeded = false, true
+		if s.more != nil {
+			s.more.message = ""
+		}
 		s.mu.Unlock()
 	}
 }

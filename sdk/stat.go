@@ -2,11 +2,8 @@ package twinspan
 
 import (
 	"encoding/base64"
-	"math/rand/v2"
-	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/twinspan/twinspan/sdk/histogram"
@@ -33,81 +30,89 @@ type statValue struct {
 	latency       histogram.H
 }
 
-// statTable counts ended spans. It is cut into shards, one of which a span's goroutine picks at random, so that not all
-// requests meet at one lock.
+// statTable counts the ended spans of a shard, under its lock.
 type statTable struct {
-	shards  []statShard
+	keys    map[statKey]*statValue
+	recent  [recentKeys]*statEntry // entries of keys, found without hashing all of a key
 	maxKeys int
 }
 
-type statShard struct {
-	mu   sync.Mutex
-	keys map[statKey]*statValue
-	_    [104]byte // a cache line of its own
+type statEntry struct {
+	key   statKey
+	value *statValue
 }
 
-func newStatTable(maxKeys int) *statTable {
-	shards := 1
-	for shards < 4*runtime.GOMAXPROCS(0) && shards < 64 {
-		shards *= 2
-	}
-	t := &statTable{shards: make([]statShard, shards), maxKeys: maxKeys}
-	for i := range t.shards {
-		t.shards[i].keys = make(map[statKey]*statValue)
-	}
-	return t
+// recentKeys is the size of the cache; a power of two.
+const recentKeys = 64
+
+func newStatTable(maxKeys int) statTable {
+	return statTable{keys: make(map[statKey]*statValue), maxKeys: maxKeys}
 }
 
 // add counts a span that has ended.
-func (t *statTable) add(tracer *Tracer, s *Span) {
-	key := s.statKey()
-	shard := &t.shards[rand.Uint32()&uint32(len(t.shards)-1)]
-	shard.mu.Lock()
-	v := shard.keys[key]
-	if v == nil {
-		if len(shard.keys) >= t.maxKeys {
-			tracer.counters.statOverflow.Add(1)
-			key = key.overflow()
-			v = shard.keys[key]
-		}
-		if v == nil {
-			v = new(statValue)
-			shard.keys[key.clone()] = v
-		}
+func (t *statTable) add(tracer *Tracer, s *Span, r *resolved) {
+	key := s.statKey(r)
+	at := &t.recent[key.slot()]
+	entry := *at
+	if entry == nil || entry.key != key {
+		entry = t.entry(tracer, &key)
+		*at = entry
 	}
+	v := entry.value
 	v.count++
 	if s.failed {
 		v.errors++
 	}
 	v.millis += s.duration.Milliseconds()
 	v.latency.Add(int64(s.duration))
-	shard.mu.Unlock()
 }
 
-func (s *Span) statKey() statKey {
+// entry finds or makes the entry of a key, or of the overflow key.
+func (t *statTable) entry(tracer *Tracer, key *statKey) *statEntry {
+	k := *key
+	v := t.keys[k]
+	if v == nil && len(t.keys) >= t.maxKeys {
+		tracer.counters.statOverflow.Add(1)
+		k = k.overflow()
+		v = t.keys[k]
+	}
+	if v == nil {
+		v = new(statValue)
+		k = k.clone()
+		t.keys[k] = v
+	}
+	return &statEntry{k, v}
+}
+
+// slot gives a key's place in the cache.
+func (k *statKey) slot() uint {
+	h := uint(k.component)<<3 ^ uint(k.kind) ^ uint(len(k.operation))<<1
+	if k.success {
+		h ^= 32
+	}
+	for _, s := range [...]string{k.operation, k.fields[0], k.fields[1]} {
+		if n := len(s); n > 0 {
+			h = h*31 ^ uint(s[n-1]) ^ uint(s[n/2])<<2
+		}
+	}
+	return h % recentKeys
+}
+
+func (s *Span) statKey(r *resolved) statKey {
 	spec := s.component.spec()
 	key := statKey{component: s.component, kind: s.kind, operation: s.operation, remoteApp: s.remoteApp}
 	key.success = spec.success(s.resultCode, s.failed)
-	key.loadTest = lookup(s.biz, markKey) == markLoadTest
-	n := 0
-	for _, name := range spec.statKey {
-		switch name {
-		case keyLocalApp:
-			continue
-		case keyOperationRoute:
+	key.loadTest = len(s.biz) > 0 && lookup(s.biz, markKey) == markLoadTest
+	for n, at := range spec.statFields {
+		switch {
+		case at == routeField:
 			// The route, not the URL: SOFATracer's keys by full URL have no bound.
-			key.fields[n] = s.route
-			if s.route == "" {
+			if key.fields[n] = r.route; r.route == "" {
 				key.fields[n] = route(s.operation)
 			}
-		default:
-			for i := range spec.fields {
-				if at := s.std[i]; at != 0 && spec.fields[i].key == name {
-					key.fields[n] = s.tags[at-1].str
-				}
-			}
+		case at >= 0 && r.std[at] != 0:
+			key.fields[n] = s.tags[r.std[at]-1].str
 		}
-		n++
 	}
 	return key
 }
@@ -135,21 +140,21 @@ func (k statKey) clone() statKey {
 	return k
 }
 
-// take gives everything counted since the last take, merged.
-func (t *statTable) take() map[statKey]*statValue {
+// takeStats gives everything that all shards counted since the last time, merged.
+func (t *Tracer) takeStats() map[statKey]*statValue {
 	merged := make(map[statKey]*statValue)
-	for i := range t.shards {
-		shard := &t.shards[i]
-		shard.mu.Lock()
-		keys := shard.keys
-		if len(keys) == 0 {
-			shard.mu.Unlock() // it stays in use
-			continue
+	for _, sh := range t.shards.list {
+		sh.mu.Lock()
+		keys := sh.stats.keys
+		if len(keys) > 0 {
+			sh.stats.keys = make(map[statKey]*statValue, len(keys))
+			clear(sh.stats.recent[:])
+		} else {
+			keys = nil // it stays in use
 		}
-		shard.keys = make(map[statKey]*statValue, len(keys))
-		shard.mu.Unlock()
+		sh.mu.Unlock()
 		for key, v := range keys {
-			if merged[key] == nil && len(merged) >= t.maxKeys {
+			if merged[key] == nil && len(merged) >= t.config.StatMaxKeys {
 				key = key.overflow()
 			}
 			m := merged[key]

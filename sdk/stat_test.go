@@ -7,14 +7,13 @@ import (
 
 // Every span is counted exactly once, also while the counts are taken away.
 func TestStatsAreExactWhileTheyAreTaken(t *testing.T) {
-	tracer := newTracer(t, nil)
-	table := newStatTable(100)
+	tracer := stopped(t, 1000, DropWhenFull)
 	const workers, each = 4, 2000
 	var working sync.WaitGroup
 	for range workers {
 		working.Go(func() {
 			for range each {
-				table.add(tracer, &Span{component: Biz, kind: Internal, operation: "charge"})
+				tracer.finish(&Span{tracer: tracer, component: Biz, kind: Internal, operation: "charge"})
 			}
 		})
 	}
@@ -22,7 +21,7 @@ func TestStatsAreExactWhileTheyAreTaken(t *testing.T) {
 	go func() { working.Wait(); close(ended) }()
 	total := uint64(0)
 	take := func() {
-		for _, v := range table.take() {
+		for _, v := range tracer.takeStats() {
 			total += v.count
 		}
 	}

@@ -17,7 +17,7 @@ type Tracer struct {
 	config    Config
 	generator *id.Generator
 	threshold uint64 // of a random 32-bit number below which a trace is sampled
-	stats     *statTable
+	shards    *shards
 	reporter  *reporter
 	counters  counters
 
@@ -25,7 +25,6 @@ type Tracer struct {
 }
 
 type counters struct {
-	spans          atomic.Uint64
 	dropped        atomic.Uint64
 	written        atomic.Uint64
 	lost           atomic.Uint64
@@ -60,7 +59,7 @@ func makeTracer(c Config) *Tracer {
 		config:    c,
 		generator: id.NewGenerator(id.GeneratorConfig{KeepSmallPID: c.KeepSmallPID}),
 		threshold: uint64(c.SamplePercentage / 100 * (1 << 32)),
-		stats:     newStatTable(c.StatMaxKeys),
+		shards:    newShards(&c),
 	}
 	t.reporter = newReporter(t)
 	return t
@@ -111,7 +110,7 @@ func (t *Tracer) Counters() Counters {
 		return Counters{}
 	}
 	return Counters{
-		Spans:          t.counters.spans.Load(),
+		Spans:          t.shards.spans(),
 		Written:        t.counters.written.Load(),
 		QueueDropped:   t.counters.dropped.Load(),
 		WriteLost:      t.counters.lost.Load(),
@@ -294,13 +293,3 @@ func (s *Span) takeBaggage(r *SpanContext) {
 
 // sample decides about a trace that begins here.
 func (t *Tracer) sample() bool { return uint64(rand.Uint32()) < t.threshold }
-
-// finish counts an ended span and hands it to the writer. From here on s is only read.
-func (t *Tracer) finish(s *Span) {
-	s.resolve()
-	t.counters.spans.Add(1)
-	t.stats.add(t, s)
-	if s.sampled {
-		t.reporter.report(s)
-	}
-}

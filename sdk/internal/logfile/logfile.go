@@ -4,6 +4,7 @@
 package logfile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -81,6 +82,31 @@ func (f *File) Append(line []byte, now time.Time) Outcome {
 	f.buffer = append(f.buffer, line...)
 	f.lines++
 	return o
+}
+
+// Write writes lines at once, which are n, behind what Append took. It does not keep them.
+func (f *File) Write(lines []byte, n int, now time.Time) Outcome {
+	o := f.Flush(now)
+	if f.config.Roll == Size && f.size+int64(len(lines)) > f.config.MaxBytes {
+		for len(lines) > 0 {
+			i := bytes.IndexByte(lines, '\n') + 1
+			if i == 0 {
+				i = len(lines)
+			}
+			o = o.plus(f.Append(lines[:i], now))
+			lines = lines[i:]
+		}
+		return o.plus(f.Flush(now))
+	}
+	own := f.buffer
+	f.buffer, f.lines = lines, n
+	o = o.plus(f.Flush(now))
+	f.buffer = own
+	return o
+}
+
+func (o Outcome) plus(p Outcome) Outcome {
+	return Outcome{o.Written + p.Written, o.Lost + p.Lost, errors.Join(o.Err, p.Err)}
 }
 
 // rolls says whether the buffer and n bytes more no longer belong into one file.

@@ -1,0 +1,189 @@
+package twinspan
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// shard is where the spans that end on one CPU are counted and written as lines. There are as many as CPUs, so that not
+// all requests meet at one lock. A span's own goroutine formats its line: the work scales with the CPUs, and a span that
+// has ended is kept by nobody.
+type shard struct {
+	mu      sync.Mutex
+	encoder encoder
+	spans   uint64
+	stats   statTable
+	pending [componentCount][2]chunk // being filled, by component, normal or shadow
+	full    []chunk                  // for the writer
+	free    [][]byte
+	lines   int // in pending and full and with the writer, all of which the limits count
+	bytes   int
+	closed  bool // the writer has taken the last lines
+	_       [64]byte
+}
+
+// chunk is some lines of one file.
+type chunk struct {
+	component Component
+	shadow    bool
+	lines     int
+	b         []byte
+}
+
+const (
+	chunkBytes = 32 << 10
+	chunkFull  = chunkBytes - 2<<10 // another usual line may not fit
+	maxFree    = 128                // chunks that a shard keeps for the next lines; take lets go of them when there are none
+	shardLines = 256                // the least that a shard of several may hold
+)
+
+// shards finds the shard of the CPU that the caller runs on.
+type shards struct {
+	list     []*shard
+	maxLines int // of a shard
+	maxBytes int
+	pool     sync.Pool // keeps a shard for each CPU; it may forget them, and they are found again in list
+	next     atomic.Uint32
+}
+
+func newShards(c *Config) *shards {
+	n := 1
+	for n < runtime.GOMAXPROCS(0) && c.QueueSize/(2*n) >= shardLines {
+		n *= 2
+	}
+	s := &shards{maxLines: max(c.QueueSize/n, 1), maxBytes: max(c.QueueBytes/n, 1)}
+	shared := newLineText(c)
+	for range n {
+		s.list = append(s.list, &shard{encoder: encoder{lineText: shared}, stats: newStatTable(c.StatMaxKeys)})
+	}
+	s.pool.New = func() any { return s.list[int(s.next.Add(1))%len(s.list)] }
+	return s
+}
+
+// spans gives the number of spans that have ended.
+func (s *shards) spans() (n uint64) {
+	for _, sh := range s.list {
+		sh.mu.Lock()
+		n += sh.spans
+		sh.mu.Unlock()
+	}
+	return n
+}
+
+// finish counts an ended span and writes its line. From here on nobody writes to s.
+func (t *Tracer) finish(s *Span) {
+	var r resolved
+	s.resolve(&r)
+	sh := t.shards.pool.Get().(*shard)
+	sh.mu.Lock()
+	sh.spans++
+	sh.stats.add(t, s, &r)
+	done := !s.sampled || t.write(sh, s, &r)
+	sh.mu.Unlock()
+	t.shards.pool.Put(sh)
+	if !done {
+		t.overflow(s, &r)
+	}
+}
+
+// write puts the line of a span into a shard, which is locked; false if it is full.
+func (t *Tracer) write(sh *shard, s *Span, r *resolved) bool {
+	if sh.closed {
+		t.counters.dropped.Add(1)
+		return true
+	}
+	if sh.lines >= t.shards.maxLines || sh.bytes >= t.shards.maxBytes {
+		return false
+	}
+	shadow := len(s.biz) > 0 && lookup(s.biz, markKey) == markLoadTest
+	c := &sh.pending[s.component][index(shadow)]
+	if c.b == nil {
+		c.component, c.shadow = s.component, shadow
+		if n := len(sh.free); n > 0 {
+			c.b, sh.free = sh.free[n-1], sh.free[:n-1]
+		} else {
+			c.b = make([]byte, 0, chunkBytes)
+		}
+	}
+	before := len(c.b)
+	c.b = sh.encoder.line(c.b, s, r)
+	c.lines++
+	sh.lines++
+	sh.bytes += len(c.b) - before
+	if len(c.b) >= chunkFull {
+		sh.full = append(sh.full, *c)
+		*c = chunk{}
+		signal(t.reporter.full)
+	}
+	if sh.lines == 1 {
+		signal(t.reporter.first)
+	}
+	return true
+}
+
+// overflow tries the other shards, and then does what Config.QueuePolicy says.
+func (t *Tracer) overflow(s *Span, r *resolved) {
+	for {
+		generation := t.reporter.generation.Load()
+		for _, sh := range t.shards.list {
+			sh.mu.Lock()
+			done := t.write(sh, s, r)
+			sh.mu.Unlock()
+			if done {
+				return
+			}
+		}
+		if t.config.QueuePolicy == DropWhenFull {
+			t.counters.dropped.Add(1)
+			return
+		}
+		signal(t.reporter.full)
+		t.reporter.wait(generation)
+	}
+}
+
+// take gives a shard's full chunks, or all of them. After the last time lines are dropped.
+func (sh *shard) take(to []chunk, all, last bool) []chunk {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.closed = sh.closed || last
+	to = append(to, sh.full...)
+	clear(sh.full)
+	sh.full = sh.full[:0]
+	if all && len(sh.free) > 2 {
+		half := len(sh.free) / 2
+		clear(sh.free[half:])
+		sh.free = sh.free[:half]
+	}
+	if all && sh.lines > 0 {
+		for i := range sh.pending {
+			for j := range sh.pending[i] {
+				if c := &sh.pending[i][j]; c.lines > 0 {
+					to = append(to, *c)
+					*c = chunk{}
+				}
+			}
+		}
+	}
+	return to
+}
+
+// release gives a chunk back that has been written.
+func (sh *shard) release(c *chunk) {
+	sh.mu.Lock()
+	sh.lines -= c.lines
+	sh.bytes -= len(c.b)
+	if len(sh.free) < maxFree && cap(c.b) <= 2*chunkBytes {
+		sh.free = append(sh.free, c.b[:0])
+	}
+	sh.mu.Unlock()
+}
+
+// signal wakes the writer, unless that is done already.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
