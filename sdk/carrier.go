@@ -23,6 +23,14 @@ type HeaderCarrier map[string][]string
 
 // canonical spares textproto's work for the keys of the hot path.
 func canonical(key string) string {
+	if name := knownHeader(key); name != "" {
+		return name
+	}
+	return textproto.CanonicalMIMEHeaderKey(key)
+}
+
+// knownHeader gives the canonical name of the usual formats' keys, "" for others.
+func knownHeader(key string) string {
 	switch key {
 	case keyTraceparent:
 		return "Traceparent"
@@ -41,7 +49,7 @@ func canonical(key string) string {
 	case keyB3:
 		return "B3"
 	}
-	return textproto.CanonicalMIMEHeaderKey(key)
+	return ""
 }
 
 // Get is Carrier's.
@@ -120,11 +128,85 @@ func (c *slabCarrier) Set(key, value string) {
 		c.HeaderCarrier.Set(key, value)
 		return
 	}
-	if isToken(key) {
-		c.slab[c.used] = value
-		c.used++
-		c.HeaderCarrier[canonical(key)] = c.slab[c.used-1 : c.used : c.used]
+	name := knownHeader(key)
+	if name == "" {
+		if !isToken(key) {
+			return
+		}
+		name = textproto.CanonicalMIMEHeaderKey(key)
 	}
+	c.slab[c.used] = value
+	c.used++
+	c.HeaderCarrier[name] = c.slab[c.used-1 : c.used : c.used]
+}
+
+// scan is a HeaderCarrier that has been gone through once: what the usual formats ask for has been found, and whether there
+// is any header "baggage-...".
+type scan struct {
+	HeaderCarrier
+	parent, state, w3cBaggage, traceID, spanID, sampled []string
+	baggage                                             bool
+}
+
+// read goes through the headers. Their names are canonical, as in http.Header; HeaderCarrier's methods ask for such.
+func (c *scan) read(headers HeaderCarrier) {
+	c.HeaderCarrier = headers
+	for name, values := range headers {
+		if len(name) < 7 {
+			continue
+		}
+		switch name[0] {
+		case 'T':
+			switch name {
+			case "Traceparent":
+				c.parent = values
+			case "Tracestate":
+				c.state = values
+			}
+		case 'X':
+			switch name {
+			case "X-B3-Traceid":
+				c.traceID = values
+			case "X-B3-Spanid":
+				c.spanID = values
+			case keySampled:
+				c.sampled = values
+			}
+		case 'B', 'b':
+			if name == "Baggage" {
+				c.w3cBaggage = values
+			} else if len(name) >= len(prefixBaggage) && name[len(prefixBaggage)-1] == '-' {
+				c.baggage = true
+			}
+		}
+	}
+}
+
+// Get is Carrier's.
+func (c *scan) Get(key string) (string, bool) {
+	if v := c.All(key); len(v) > 0 {
+		return v[0], true
+	}
+	return "", false
+}
+
+// All is Carrier's.
+func (c *scan) All(key string) []string {
+	switch key {
+	case keyTraceparent:
+		return c.parent
+	case keyTracestate:
+		return c.state
+	case keyBaggage:
+		return c.w3cBaggage
+	case keyTraceID:
+		return c.traceID
+	case keySpanID:
+		return c.spanID
+	case keySampled:
+		return c.sampled
+	}
+	return c.HeaderCarrier.All(key)
 }
 
 func cutPrefixFold(s, prefix string) (rest string, ok bool) {

@@ -99,9 +99,9 @@ func (e *encoder) extras(b []byte, s *Span, spec *componentSpec) []byte {
 		b = s.parent8.AppendHex(b)
 		b = append(b, '"')
 	}
-	if s.twin8 != 0 {
+	if s.twin8() != 0 {
 		b = append(b, `,"twin.id8":"`...)
-		b = s.twin8.AppendHex(b)
+		b = s.twin8().AppendHex(b)
 		b = append(b, '"')
 	}
 	if s.local != "" {

@@ -34,7 +34,7 @@ func goldenSpans() []*Span {
 
 	server := make1(Server, HTTPServer, "GET /pay/{id}", String(TagURL, "http://127.0.0.1:8082/pay/17"), String(TagMethod, "GET"))
 	server.resultCode, server.failed, server.own().message = "500", true, "no, luck"
-	server.id8, server.parent8, server.twin8 = id.ServerSpanOf("0.1"), id.SpanOf("0.1"), id.SpanOf("0.1")
+	server.id8, server.parent8, server.paired = id.ServerSpanOf("0.1"), id.SpanOf("0.1"), true
 
 	call := make1(Client, GRPCClient, "pay.Ledger/Book", String(TagProtocol, "grpc"), String(TagService, "pay.Ledger"),
 		String(TagMethod, "Book"), String(TagInvokeType, "unary"), String(TagRemoteHost, "10.0.0.2"), String(TagRemotePort, "9000"),
@@ -50,7 +50,7 @@ func goldenSpans() []*Span {
 	send := make1(Producer, MQSend, "send payments", String(TagTopic, "payments"), String(TagMessageID, "m-1"), String(TagBroker, "b-1"))
 	send.remoteApp = "memq:payments"
 	receive := make1(Consumer, MQConsume, "receive payments", String(TagTopic, "payments"), String(TagConsumerGroup, "risk"))
-	receive.spanID, receive.twin8 = "0.1.1734", id.SpanOf("0.1")
+	receive.spanID, receive.parent8, receive.paired = "0.1.1734", id.SpanOf("0.1"), true
 	return []*Span{biz, client, server, call, serve, sql, redis, send, receive}
 }
 

@@ -3,6 +3,7 @@ package twinspan
 import (
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/twinspan/twinspan/sdk/id"
 )
@@ -74,6 +75,21 @@ func (r *SpanContext) sofa(traceID, spanID string, sampled bool) {
 
 // extract reads the first valid of the formats, and the baggage of all.
 func (r *SpanContext) extract(c Carrier, formats []Propagation) {
+	if headers, ok := c.(HeaderCarrier); ok {
+		s := scans.Get().(*scan)
+		s.read(headers)
+		r.extractAll(s, formats)
+		*s = scan{}
+		scans.Put(s)
+		return
+	}
+	r.extractAll(c, formats)
+}
+
+// scans spare an allocation for each request. What is in the pool is empty.
+var scans = sync.Pool{New: func() any { return new(scan) }}
+
+func (r *SpanContext) extractAll(c Carrier, formats []Propagation) {
 	for _, p := range formats {
 		switch p {
 		case W3C:
@@ -274,8 +290,11 @@ func sofaIDs(c Carrier, p Propagation) (traceID, spanID string) {
 }
 
 func extractSOFABaggage(c Carrier, r *SpanContext, p Propagation) {
-	if headers, ok := c.(HeaderCarrier); ok { // the hot path, without a closure
-		for key, values := range headers {
+	if s, ok := c.(*scan); ok { // the hot path, without a closure
+		if !s.baggage {
+			return
+		}
+		for key, values := range s.HeaderCarrier {
 			if rest, ok := cutPrefixFold(key, prefixBaggage); ok && len(values) > 0 {
 				r.addSOFABaggage(strings.ToLower(rest), values[0], p)
 			}

@@ -21,32 +21,40 @@ type Span struct {
 	trace     id.Trace
 	id8       id.Span
 	parent8   id.Span // 0 for a root
-	twin8     id.Span // the client half's, of server and consumer spans; 0 when there is none
 	state     string  // tracestate of others, without our member
+	start     time.Time
+	scope     *Scope
+	faces     [maxFaces]atomic.Pointer[any] // the span as other APIs': ContextFace
+	children  atomic.Uint32
 	kind      Kind
 	component Component
 	sampled   bool
 	random    bool // the W3C random-trace-id flag, as it came in
-	start     time.Time
 	unset     bool // the status is "unset" unless it is set: StartOptions.Unset
-	scope     *Scope
-	children  atomic.Uint32
-	faces     [maxFaces]atomic.Pointer[any] // the span as other APIs': ContextFace
+	paired    bool // a server or consumer span: parent8 is the calling half's
 
-	mu            sync.Mutex
+	// Under mu until the end.
 	ended         bool
 	failed        bool
 	succeeded     bool // SetOK: it does not fail any more
+	mu            sync.Mutex
 	duration      time.Duration
 	operation     string
 	resultCode    string
-	message       string // of the error
 	local, remote string // ip:port
 	remoteApp     string
 	biz, sys      []Pair // never changed in place: children share them
 	tags          []Tag
 	more          *spanExtra
 	inline        [inlineTags]Tag // the first tags
+}
+
+// twin8 is the calling half's id, of server and consumer spans; 0 when there is none.
+func (s *Span) twin8() id.Span {
+	if s.paired {
+		return s.parent8
+	}
+	return 0
 }
 
 // inlineTags is the number of tags that cost no allocation of their own.

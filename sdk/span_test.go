@@ -87,8 +87,8 @@ func TestTwoHalves(t *testing.T) {
 		} else if span.spanID != tt.spanID {
 			t.Errorf("%s: span id %s, want %s", tt.name, span.spanID, tt.spanID)
 		}
-		if span.id8 != tt.id8 || span.parent8 != tt.parent8 || span.twin8 != tt.twin {
-			t.Errorf("%s: %s below %s, twin %s", tt.name, span.id8, span.parent8, span.twin8)
+		if span.id8 != tt.id8 || span.parent8 != tt.parent8 || span.twin8() != tt.twin {
+			t.Errorf("%s: %s below %s, twin %s", tt.name, span.id8, span.parent8, span.twin8())
 		}
 		_, child := tracer.Start(ctx, Client, HTTPClient, "GET /")
 		if child.spanID != span.spanID+".1" || child.parent8 != span.id8 {
@@ -113,7 +113,7 @@ func TestClientToServer(t *testing.T) {
 		headers := HeaderCarrier{}
 		client.Inject(headers)
 		_, server := tracer.StartFrom(context.Background(), headers, Server, HTTPServer, "GET /")
-		if server.TraceID() != client.TraceID() || server.SpanID() != "0.1" || server.twin8 != client.ID8() ||
+		if server.TraceID() != client.TraceID() || server.SpanID() != "0.1" || server.twin8() != client.ID8() ||
 			server.Sampled() != sampled || server.Baggage("user") != "u 1,%=张" {
 			t.Errorf("%v: %+v gives %s %s %q", formats, headers, server.TraceID(), server.SpanID(), server.Baggage("user"))
 		}
@@ -126,7 +126,7 @@ func TestRandomTraceIDs(t *testing.T) {
 	headers := MapCarrier{}
 	client.Inject(headers)
 	_, server := tracer.StartFrom(t.Context(), headers, Server, HTTPServer, "GET /")
-	if len(client.TraceID()) != 32 || client.trace.IsSOFA() || server.TraceID() != client.TraceID() || server.twin8 != client.ID8() {
+	if len(client.TraceID()) != 32 || client.trace.IsSOFA() || server.TraceID() != client.TraceID() || server.twin8() != client.ID8() {
 		t.Errorf("%s gives %s", client.TraceID(), server.TraceID())
 	}
 	if want := "00-" + client.TraceID() + "-" + client.ID8().String() + "-03"; headers[keyTraceparent] != want {

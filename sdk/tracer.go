@@ -124,7 +124,7 @@ func (t *Tracer) Start(ctx context.Context, kind Kind, c Component, operation st
 	if t == nil {
 		return ctx, nil
 	}
-	return t.start(ctx, &StartOptions{Kind: kind, Component: c, Operation: operation})
+	return t.start(ctx, &StartOptions{Kind: kind, Component: c, Operation: operation}, nil)
 }
 
 // StartFrom starts a span for what a carrier brought: the headers of a request, the properties of a message. The first
@@ -139,7 +139,7 @@ func (t *Tracer) StartFrom(ctx context.Context, carrier Carrier, kind Kind, c Co
 	}
 	var r SpanContext
 	r.extract(carrier, formats)
-	return t.start(ctx, &StartOptions{Kind: kind, Component: c, Operation: operation, Parent: &r})
+	return t.start(ctx, &StartOptions{Kind: kind, Component: c, Operation: operation}, &r)
 }
 
 // StartOptions is everything that a span may begin with.
@@ -161,17 +161,21 @@ func (t *Tracer) StartSpan(ctx context.Context, o *StartOptions) (context.Contex
 	if t == nil {
 		return ctx, nil
 	}
-	return t.start(ctx, o)
+	return t.start(ctx, o, o.Parent)
 }
 
-func (t *Tracer) start(ctx context.Context, o *StartOptions) (context.Context, *Span) {
+// start has the parent beside o, so that StartFrom's does not escape.
+func (t *Tracer) start(ctx context.Context, o *StartOptions, from *SpanContext) (context.Context, *Span) {
 	s := &Span{tracer: t, kind: o.Kind, component: o.Component, operation: cut(o.Operation, t.config.Limits.TextBytes), start: o.Time, scope: o.Scope, unset: o.Unset}
 	if s.start.IsZero() {
 		s.start = time.Now()
 	}
 	s.ctx = spanContext{ctx, s}
 	s.tags = s.inline[:0]
-	switch parent, remote := t.parent(ctx, o); {
+	if o.NewRoot {
+		from = nil
+	}
+	switch parent, remote := t.parent(ctx, o, from); {
 	case parent != nil:
 		s.traceID, s.trace, s.state, s.random = parent.traceID, parent.trace, parent.state, parent.random
 		s.sampled = parent.sampled
@@ -181,7 +185,7 @@ func (t *Tracer) start(ctx context.Context, o *StartOptions) (context.Context, *
 		s.id8 = id.SpanOf(s.spanID)
 	case remote.valid():
 		s.below(remote)
-		if remote != o.Parent {
+		if remote != from {
 			s.takeBaggage(remote)
 		}
 	default:
@@ -190,9 +194,9 @@ func (t *Tracer) start(ctx context.Context, o *StartOptions) (context.Context, *
 		s.id8 = id.SpanOf(s.spanID)
 		s.sampled = t.sample()
 	}
-	if o.Parent != nil && !o.NewRoot {
-		s.remoteApp = cut(o.Parent.app, t.config.Limits.TextBytes)
-		s.takeBaggage(o.Parent)
+	if from != nil {
+		s.remoteApp = cut(from.app, t.config.Limits.TextBytes)
+		s.takeBaggage(from)
 	}
 	for _, p := range o.Baggage {
 		s.biz = t.addBaggage(s.biz, p.Key, p.Value, t.config.BizBaggageBytes)
@@ -201,14 +205,14 @@ func (t *Tracer) start(ctx context.Context, o *StartOptions) (context.Context, *
 }
 
 // parent gives the span that a new one is below: one of this process, or one of another.
-func (t *Tracer) parent(ctx context.Context, o *StartOptions) (*Span, *SpanContext) {
+func (t *Tracer) parent(ctx context.Context, o *StartOptions, from *SpanContext) (*Span, *SpanContext) {
 	switch {
 	case o.NewRoot:
 		return nil, nil
-	case o.Parent != nil && o.Parent.span != nil:
-		return o.Parent.span, nil
-	case o.Parent.valid():
-		return nil, o.Parent
+	case from != nil && from.span != nil:
+		return from.span, nil
+	case from.valid():
+		return nil, from
 	}
 	return current(ctx)
 }
@@ -264,9 +268,7 @@ func (s *Span) below(r *SpanContext) {
 		s.sampled = s.tracer.sample()
 	}
 	s.parent8 = r.id8
-	if s.kind == Server || s.kind == Consumer {
-		s.twin8 = r.id8
-	}
+	s.paired = s.kind == Server || s.kind == Consumer
 	switch {
 	case r.spanID == "" || len(r.spanID) > maxSpanID:
 		s.spanID = foreignChild(r.id8)

@@ -197,7 +197,7 @@ func TestEveryFormatThereAndBack(t *testing.T) {
 		c := carrier()
 		client.Inject(c, format)
 		_, server := tracer.StartFrom(t.Context(), c, Server, GRPCServer, "pay.Ledger.Book", format)
-		if server.trace != client.trace || server.parent8 != client.id8 || server.sampled != client.sampled || server.twin8 != client.id8 {
+		if server.trace != client.trace || server.parent8 != client.id8 || server.sampled != client.sampled || server.twin8() != client.id8 {
 			t.Errorf("%s: %+v came out of %v", format, server.SpanID(), c)
 		}
 		hexIDs := format == B3 || format == B3Single

@@ -139,11 +139,11 @@ func extractW3C(c Carrier, r *SpanContext) {
 		return
 	}
 	header := strings.Trim(parents[0], " \t")
-	trace, parent, flags, ok := parseTraceparent(header)
+	trace, textLen, parent, flags, ok := parseTraceparent(header)
 	if !ok {
 		return
 	}
-	r.trace, r.traceID, r.id8 = trace, header[3:3+trace.TextLen()], parent
+	r.trace, r.traceID, r.id8 = trace, header[3:3+textLen], parent
 	r.sampled, r.random = flags&flagSampled != 0, flags&flagRandom != 0
 	r.state, r.spanID = parseTracestate(c.All(keyTracestate), parent)
 
@@ -152,35 +152,45 @@ func extractW3C(c Carrier, r *SpanContext) {
 	if traceID == "" || spanID == "" {
 		return
 	}
-	if same, _ := id.ParseTrace(traceID); same != trace {
-		return
+	if traceID != r.traceID {
+		if same, _ := id.ParseTrace(traceID); same != trace {
+			return
+		}
+		r.traceID = traceID
 	}
-	r.traceID = traceID
 	if r.spanID == "" && !isSpanHex(spanID) && id.SpanOf(spanID) == parent {
 		r.spanID = spanID
 	}
 }
 
-// parseTraceparent reads version "00", and of later versions what they have in common with it.
-func parseTraceparent(s string) (trace id.Trace, parent id.Span, flags byte, ok bool) {
+// parseTraceparent reads version "00", and of later versions what they have in common with it. textLen is the length of the
+// trace id's text, which the 32 digits begin with.
+func parseTraceparent(s string) (trace id.Trace, textLen int, parent id.Span, flags byte, ok bool) {
 	const length = traceparentLen
 	if len(s) < length || s[2] != '-' || s[35] != '-' || s[52] != '-' {
-		return trace, 0, 0, false
+		return trace, 0, 0, 0, false
 	}
-	version := s[:2]
-	if !isLowerHex(version) || version == "ff" || version == "00" && len(s) != length || len(s) > length && s[length] != '-' {
-		return trace, 0, 0, false
+	if s[0] != '0' || s[1] != '0' {
+		if version := s[:2]; !isLowerHex(version) || version == "ff" {
+			return trace, 0, 0, 0, false
+		}
+		if len(s) > length && s[length] != '-' {
+			return trace, 0, 0, 0, false
+		}
+	} else if len(s) != length {
+		return trace, 0, 0, 0, false
 	}
-	traceText, parentText, flagText := s[3:35], s[36:52], s[53:55]
-	if !isLowerHex(traceText) || !isLowerHex(parentText) || !isLowerHex(flagText) {
-		return trace, 0, 0, false
+	parentText, flagText := s[36:52], s[53:55]
+	if !isLowerHex(parentText) || !isLowerHex(flagText) {
+		return trace, 0, 0, 0, false
 	}
-	trace, _ = id.ParseTrace(traceText)
-	parent, _ = id.ParseSpan(parentText)
-	if trace.IsZero() || parent == 0 {
-		return trace, 0, 0, false
+	if trace, textLen, ok = id.ParseW3C(s[3:35]); !ok {
+		return trace, 0, 0, 0, false
 	}
-	return trace, parent, unhex(flagText[0])<<4 | unhex(flagText[1]), true
+	if parent, _ = id.ParseSpan(parentText); parent == 0 {
+		return id.Trace{}, 0, 0, 0, false
+	}
+	return trace, textLen, parent, unhex(flagText[0])<<4 | unhex(flagText[1]), true
 }
 
 // parseTracestate gives the members of others as one text, and the dotted id of our member if that is parent's. A list

@@ -59,3 +59,20 @@ func FuzzParseTrace(f *testing.F) {
 		}
 	})
 }
+
+func TestParseW3C(t *testing.T) {
+	for _, text := range []string{"0a0fe8ec1700000000123100112345ff", "4bf92f3577b34da6a3ce929d0e0e4736", "00000000000000000000000000000001",
+		"ffffffffffffffffffffffffffffffff", "0000000000000000463ac35c9f6413ad", "0ad1348f14031692750021003566961f"} {
+		got, n, ok := ParseW3C(text)
+		want, _ := ParseTrace(text)
+		if !ok || got != want || n != want.TextLen() || text[:n] != want.String() {
+			t.Errorf("%s: %s, %d, %v; want %s, %d", text, got, n, ok, want, want.TextLen())
+		}
+	}
+	for _, text := range []string{"", "00000000000000000000000000000000", "4BF92F3577B34DA6A3CE929D0E0E4736", "4bf92f3577b34da6a3ce929d0e0e473",
+		"4bf92f3577b34da6a3ce929d0e0e473g", "4bf92f3577b34da6a3ce929d0e0e47361", "4bf92f3577b34da6 3ce929d0e0e4736"} {
+		if got, _, ok := ParseW3C(text); ok || !got.IsZero() {
+			t.Errorf("%q is %s", text, got)
+		}
+	}
+}

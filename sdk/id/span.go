@@ -2,7 +2,6 @@ package id
 
 import (
 	"encoding/hex"
-	"strconv"
 	"strings"
 )
 
@@ -45,12 +44,34 @@ func fnv1a(h uint64, s string) uint64 {
 
 // ParseSpan reads up to 16 hex digits; ok is false for other text and for the empty one.
 func ParseSpan(text string) (s Span, ok bool) {
-	if text == "" || len(text) > 16 || !isHex(text) {
+	if text == "" || len(text) > 16 {
 		return 0, false
 	}
-	n, err := strconv.ParseUint(text, 16, 64)
-	return Span(n), err == nil
+	bad := byte(0)
+	for i := range len(text) {
+		v := digitValue[text[i]]
+		bad |= v
+		s = s<<4 | Span(v&15)
+	}
+	if bad > 15 {
+		return 0, false
+	}
+	return s, true
 }
+
+// digitValue gives the value of a hex digit, 255 for other bytes. It is read only.
+var digitValue = func() (t [256]byte) {
+	for i := range t {
+		t[i] = 255
+	}
+	for i, c := range []byte("0123456789") {
+		t[c] = byte(i)
+	}
+	for i := range byte(6) {
+		t['a'+i], t['A'+i] = 10+i, 10+i
+	}
+	return t
+}()
 
 // String gives 16 lower-case hex digits.
 func (s Span) String() string {
@@ -71,8 +92,10 @@ func ParentOf(dotted string) string {
 // AppendHex writes the 16 digits of String behind b.
 func (s Span) AppendHex(b []byte) []byte {
 	const digits = "0123456789abcdef"
-	for shift := 60; shift >= 0; shift -= 4 {
-		b = append(b, digits[s>>shift&15])
+	var text [16]byte
+	for i := len(text) - 1; i >= 0; i-- {
+		text[i] = digits[s&15]
+		s >>= 4
 	}
-	return b
+	return append(b, text[:]...)
 }

@@ -62,6 +62,35 @@ func ParseTrace(text string) (t Trace, exact bool) {
 	return t, string(back[:n]) == text
 }
 
+// ParseW3C reads the 32 lower-case hex digits of a traceparent. textLen is the length of what String gives: text[:textLen] is
+// the same without an allocation. ok is false for other text and for zeros only.
+func ParseW3C(text string) (t Trace, textLen int, ok bool) {
+	if len(text) != 32 {
+		return t, 0, false
+	}
+	bad := byte(0)
+	for i := range t {
+		h, l := text[2*i], text[2*i+1]
+		if h < 'a' && h > '9' || l < 'a' && l > '9' {
+			return Trace{}, 0, false // upper case
+		}
+		hv, lv := digitValue[h], digitValue[l]
+		bad |= hv | lv
+		t[i] = hv<<4 | lv
+	}
+	if bad > 15 || t == (Trace{}) {
+		return Trace{}, 0, false
+	}
+	textLen = len(text)
+	for textLen > 0 && text[textLen-1] == 'f' {
+		textLen--
+	}
+	if !sofaShape(text[:textLen]) {
+		textLen = len(text)
+	}
+	return t, textLen, true
+}
+
 // IsZero says that t is no trace id.
 func (t Trace) IsZero() bool { return t == Trace{} }
 
