@@ -118,7 +118,7 @@ func (c MapCarrier) WithPrefix(prefix string, yield func(rest, value string)) {
 // slabCarrier is a HeaderCarrier that is set once and takes the lists of values from one piece of memory.
 type slabCarrier struct {
 	HeaderCarrier
-	slab [7]string
+	slab [6]string // as many as Config.Inject's default sets
 	used int
 }
 

@@ -2,6 +2,7 @@ package twinspan
 
 import (
 	"strconv"
+	"strings"
 )
 
 // encoder writes spans as digest lines. It belongs to a shard; spans that reach it have ended, so that it reads them without
@@ -81,12 +82,12 @@ func (e *encoder) line(b []byte, s *Span, r *resolved) []byte {
 		b = e.appendBaggage(b, s.biz)
 		b = append(b, ',')
 	}
-	b = e.extras(b, s, spec)
+	b = e.extras(b, s, spec, r)
 	return append(b, '}', '\n')
 }
 
 // extras writes the fields that SOFATracer does not have, without braces.
-func (e *encoder) extras(b []byte, s *Span, spec *componentSpec) []byte {
+func (e *encoder) extras(b []byte, s *Span, spec *componentSpec, r *resolved) []byte {
 	b = append(b, `"start.ns":"`...)
 	b = strconv.AppendInt(b, s.start.UnixNano(), 10)
 	b = append(b, `","duration.ns":`...)
@@ -108,7 +109,7 @@ func (e *encoder) extras(b []byte, s *Span, spec *componentSpec) []byte {
 		b = appendField(b, "local.address", s.local)
 	}
 	if s.remote != "" {
-		b = appendField(b, "remote.address", s.remote)
+		b = e.appendRemote(b, s.remote, r.port)
 	}
 	b = append(b, e.inst...)
 	b = appendString(b, s.operation)
@@ -153,6 +154,21 @@ func (e *encoder) extras(b []byte, s *Span, spec *componentSpec) []byte {
 		b = s.appendLinks(b)
 	}
 	return b
+}
+
+// appendRemote writes the other side's address; port is 0 where host has it.
+func (e *encoder) appendRemote(b []byte, host string, port int64) []byte {
+	b = append(b, `,"remote.address":"`...)
+	if port <= 0 {
+		return append(appendText(b, host), '"')
+	}
+	if strings.IndexByte(host, ':') >= 0 {
+		b = append(appendText(append(b, '['), host), ']')
+	} else {
+		b = appendText(b, host)
+	}
+	b = strconv.AppendInt(append(b, ':'), port, 10)
+	return append(b, '"')
 }
 
 func (s *Span) appendLinks(b []byte) []byte {
@@ -232,6 +248,8 @@ func (c *componentSpec) standard(t *Tag) int {
 type resolved struct {
 	std   [maxFields]uint16 // the tag, plus one, that fills each field
 	route string            // of HTTP, where the operation does not have it
+	url   urlParts          // of HTTP, where no tag has it
+	port  int64             // of Span.remote, where that is the host only
 }
 
 // resolve finds the tags that fill standard fields. The span has ended.
@@ -273,6 +291,9 @@ func (s *Span) fieldText(f *field, n int, r *resolved) string {
 	if at := r.std[n]; at != 0 {
 		return s.tags[at-1].str
 	}
+	if f.key == TagURL && r.url.scheme != "" {
+		return string(r.url.append(nil))
+	}
 	if f.typ == costField {
 		return "0ms"
 	}
@@ -291,8 +312,14 @@ func (s *Span) fieldNumber(f *field, n int, r *resolved) int64 {
 }
 
 func (s *Span) appendJSONField(b []byte, f *field, n int, r *resolved) []byte {
-	if f.typ == numberField || f.typ == sizeField {
+	switch {
+	case f.typ == numberField || f.typ == sizeField:
 		return strconv.AppendInt(b, s.fieldNumber(f, n, r), 10)
+	case n == 0 && r.url.scheme != "" && f.key == TagURL && r.std[n] == 0:
+		if u := &r.url; !plainJSON(u.scheme) || !plainJSON(u.host) || !plainJSON(u.path) {
+			return appendString(b, string(u.append(nil)))
+		}
+		return append(r.url.append(append(b, '"')), '"')
 	}
 	return appendString(b, s.fieldText(f, n, r))
 }
@@ -353,7 +380,7 @@ func (e *encoder) textLine(b []byte, s *Span, r *resolved) []byte {
 	b = appendColumn(b, string(e.scratch))
 	e.scratch = appendPairs(e.scratch[:0], s.biz)
 	b = appendColumn(b, string(e.scratch))
-	e.scratch = append(e.extras(append(e.scratch[:0], '{'), s, spec), '}')
+	e.scratch = append(e.extras(append(e.scratch[:0], '{'), s, spec, r), '}')
 	b = appendJSONColumn(b, e.scratch)
 	return append(b, '\n')
 }

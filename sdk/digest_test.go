@@ -18,7 +18,7 @@ import (
 func goldenSpans() []*Span {
 	start := time.Date(2026, 11, 23, 8, 36, 43, 951234567, time.UTC)
 	make1 := func(kind Kind, c Component, operation string, tags ...Tag) *Span {
-		s := &Span{kind: kind, component: c, operation: operation, start: start, duration: 12345678, tags: tags,
+		s := &Span{kind: kind, spanWork: &spanWork{component: c, operation: operation, start: start, duration: 12345678, tags: tags},
 			traceID: "c00002021795423003557100228074", spanID: "0.1", id8: id.SpanOf("0.1"), parent8: id.SpanOf("0")}
 		return s
 	}
@@ -129,10 +129,11 @@ func FuzzDigestLine(f *testing.F) {
 	f.Add("a", "b", "c", 1.5, int64(3))
 	f.Add("\"\\\n\x00", "\xff\xfe", "{[", math.Inf(1), int64(-1))
 	f.Fuzz(func(t *testing.T, key, value, operation string, number float64, n int64) {
-		s := &Span{component: Component(uint64(n) % uint64(componentCount+3)), operation: operation, traceID: value, spanID: key, start: time.Unix(0, n),
+		s := &Span{traceID: value, spanID: key, biz: []Pair{{key, value}}, spanWork: &spanWork{
+			component: Component(uint64(n) % uint64(componentCount+3)), operation: operation, start: time.Unix(0, n),
 			tags: []Tag{String(key, value), Float("f", number), Int(TagRequestSize, n), String(TagURL, value)}, failed: n%2 == 0,
-			biz: []Pair{{key, value}}, remote: value, remoteApp: key,
-			more: &spanExtra{message: value, events: []Event{{Name: key, Tags: []Tag{String(value, key), Float(key, number)}}}}}
+			remote: value, remoteApp: key,
+			more: &spanExtra{message: value, events: []Event{{Name: key, Tags: []Tag{String(value, key), Float(key, number)}}}}}}
 		e := encoder{lineText: newLineText(&Config{App: value, Instance: key, Format: JSON})}
 		var r resolved
 		s.resolve(&r)

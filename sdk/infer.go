@@ -219,6 +219,22 @@ func (s *Span) fact(at *facts, f fact) string {
 	return ""
 }
 
+// number gives what a fact says as a number, 0 for none.
+func (s *Span) number(at *facts, f fact) int64 {
+	if at[f] == 0 {
+		return 0
+	}
+	t := &s.tags[at[f]-1]
+	switch t.kind {
+	case tagInt:
+		return int64(t.num)
+	case tagString:
+		n, _ := strconv.ParseInt(t.str, 10, 64) // 0 is as good as none
+		return n
+	}
+	return 0
+}
+
 // infer chooses the component and fills what follows from the tags. The span has ended.
 func (s *Span) infer(r *resolved) {
 	at := s.facts()
@@ -226,7 +242,7 @@ func (s *Span) infer(r *resolved) {
 	method := factMethod
 	switch s.component {
 	case HTTPClient, HTTPServer:
-		s.inferURL(&at)
+		s.inferURL(&at, r)
 		s.setResult(s.fact(&at, factStatus))
 		s.setRemoteApp(s.fact(&at, factPeerService), "")
 		if at[factRoute] != 0 {
@@ -248,9 +264,9 @@ func (s *Span) infer(r *resolved) {
 		s.setRemoteApp(s.fact(&at, factPeerService), "")
 	}
 	if s.remote == "" {
-		s.remote = s.peer(&at)
+		s.peer(&at, r)
 	}
-	if s.local == "" {
+	if s.local == "" && at[factLocalHost] != 0 {
 		s.local = hostPort(s.fact(&at, factLocalHost), s.fact(&at, factLocalPort))
 	}
 	spec := s.component.spec()
@@ -307,21 +323,33 @@ func (s *Span) inferComponent(at *facts) Component {
 }
 
 // inferURL puts the URL of a server span together; client spans have it whole.
-func (s *Span) inferURL(at *facts) {
+func (s *Span) inferURL(at *facts, r *resolved) {
 	if at[factURL] != 0 || at[factPath] == 0 {
 		return
 	}
-	scheme, host, path := s.fact(at, factScheme), s.fact(at, factHost), s.fact(at, factPath)
-	if scheme == "" {
-		scheme = "http"
+	u := urlParts{scheme: s.fact(at, factScheme), host: s.fact(at, factHost), port: s.number(at, factPort), path: s.fact(at, factPath)}
+	if u.scheme == "" {
+		u.scheme = "http"
 	}
-	if port := s.fact(at, factPort); port != "" {
-		host += ":" + port
+	if i := strings.IndexByte(u.path, '?'); i >= 0 {
+		u.path = u.path[:i]
 	}
-	if i := strings.IndexByte(path, '?'); i >= 0 {
-		path = path[:i]
+	r.url = u
+}
+
+// urlParts is a URL that no tag has whole. It is written in parts.
+type urlParts struct {
+	scheme, host, path string
+	port               int64 // 0: none
+}
+
+func (u *urlParts) append(b []byte) []byte {
+	b = append(append(b, u.scheme...), "://"...)
+	b = append(b, u.host...)
+	if u.port > 0 {
+		b = strconv.AppendInt(append(b, ':'), u.port, 10)
 	}
-	s.derive(TagURL, scheme+"://"+host+path)
+	return append(b, u.path...)
 }
 
 func (s *Span) inferRPC(at *facts) {
@@ -389,18 +417,17 @@ func (s *Span) endpoint(at *facts, key string) {
 	}
 }
 
-// peer gives the other side's address.
-func (s *Span) peer(at *facts) string {
-	if address := s.fact(at, factPeerAddress); address != "" {
-		return address
+// peer finds the other side's address.
+func (s *Span) peer(at *facts, r *resolved) {
+	switch {
+	case at[factPeerAddress] != 0:
+		s.remote = s.fact(at, factPeerAddress)
+	case at[factPeerHost] != 0:
+		s.remote, r.port = s.fact(at, factPeerHost), s.number(at, factPeerPort)
+	case s.kind == Server || s.kind == Consumer: // server.address is this side
+	default:
+		s.remote, r.port = s.fact(at, factHost), s.number(at, factPort)
 	}
-	if host := s.fact(at, factPeerHost); host != "" {
-		return hostPort(host, s.fact(at, factPeerPort))
-	}
-	if s.kind == Server || s.kind == Consumer {
-		return "" // server.address is this side
-	}
-	return hostPort(s.fact(at, factHost), s.fact(at, factPort))
 }
 
 func hostPort(host, port string) string {

@@ -71,7 +71,7 @@ func (s *shards) spans() (n uint64) {
 	return n
 }
 
-// finish counts an ended span and writes its line. From here on nobody writes to s.
+// finish counts an ended span and writes its line. Nobody else uses s.spanWork any more.
 func (t *Tracer) finish(s *Span) {
 	var r resolved
 	s.resolve(&r)

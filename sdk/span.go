@@ -11,42 +11,60 @@ import (
 // Span is one half of a call, or a piece of local work. Its methods may be called from several goroutines, on a nil Span,
 // and after End; what comes after End is ignored.
 //
-// A Span is never reused: after End it belongs to the log writer, which only reads it, and then to the garbage collector.
-// So a late caller can neither change what is written nor see another's data.
+// A Span is never reused, so that a late caller can see no other span's data and change nothing that is written: what may be
+// used again lies behind a pointer that End takes away, under the Span's lock.
 type Span struct {
-	ctx       spanContext
-	tracer    *Tracer
-	traceID   string // as it is logged and sent in SOFATracer's headers
-	spanID    string // dotted
-	trace     id.Trace
-	id8       id.Span
-	parent8   id.Span // 0 for a root
-	state     string  // tracestate of others, without our member
-	start     time.Time
-	scope     *Scope
-	faces     [maxFaces]atomic.Pointer[any] // the span as other APIs': ContextFace
-	children  atomic.Uint32
-	kind      Kind
-	component Component
-	sampled   bool
-	random    bool // the W3C random-trace-id flag, as it came in
-	unset     bool // the status is "unset" unless it is set: StartOptions.Unset
-	paired    bool // a server or consumer span: parent8 is the calling half's
+	ctx      spanContext
+	tracer   *Tracer
+	traceID  string // as it is logged and sent in SOFATracer's headers
+	spanID   string // dotted
+	trace    id.Trace
+	id8      id.Span
+	parent8  id.Span                       // 0 for a root
+	state    string                        // tracestate of others, without our member
+	faces    [maxFaces]atomic.Pointer[any] // the span as other APIs': ContextFace
+	children atomic.Uint32
+	kind     Kind
+	sampled  bool
+	random   bool // the W3C random-trace-id flag, as it came in
+	paired   bool // a server or consumer span: parent8 is the calling half's
+	ended    bool
+	mu       sync.Mutex
+	biz, sys []Pair // never changed in place: children share them
 
-	// Under mu until the end.
-	ended         bool
+	*spanWork // until the end
+}
+
+// spanWork is what a span needs until it has been written: under its lock until End, and then End's alone.
+type spanWork struct {
+	start         time.Time
+	scope         *Scope
+	component     Component
+	unset         bool // the status is "unset" unless it is set: StartOptions.Unset
 	failed        bool
 	succeeded     bool // SetOK: it does not fail any more
-	mu            sync.Mutex
 	duration      time.Duration
 	operation     string
 	resultCode    string
 	local, remote string // ip:port
 	remoteApp     string
-	biz, sys      []Pair // never changed in place: children share them
 	tags          []Tag
 	more          *spanExtra
 	inline        [inlineTags]Tag // the first tags
+}
+
+// works spare the greater part of a span's memory. What is in the pool is empty.
+var works = sync.Pool{New: func() any { return new(spanWork) }}
+
+// release gives back what an ended span no longer needs.
+func (s *Span) release() {
+	w := s.spanWork
+	s.spanWork = nil
+	clear(w.inline[:min(len(w.tags), inlineTags)])
+	w.scope, w.unset, w.failed, w.succeeded = nil, false, false, false
+	w.duration, w.operation, w.resultCode, w.local, w.remote, w.remoteApp = 0, "", "", "", "", ""
+	w.tags, w.more = nil, nil
+	works.Put(w)
 }
 
 // twin8 is the calling half's id, of server and consumer spans; 0 when there is none.
@@ -58,7 +76,7 @@ func (s *Span) twin8() id.Span {
 }
 
 // inlineTags is the number of tags that cost no allocation of their own.
-const inlineTags = 6
+const inlineTags = 8
 
 // spanExtra is what few spans have.
 type spanExtra struct {
@@ -272,6 +290,7 @@ func (s *Span) End() {
 		s.duration = max(time.Since(s.start), 0)
 		s.mu.Unlock()
 		s.tracer.finish(s)
+		s.release()
 	}
 }
 
@@ -282,6 +301,7 @@ func (s *Span) EndAt(at time.Time) {
 		s.duration = max(at.Sub(s.start), 0)
 		s.mu.Unlock()
 		s.tracer.finish(s)
+		s.release()
 	}
 }
 

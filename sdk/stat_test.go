@@ -13,7 +13,7 @@ func TestStatsAreExactWhileTheyAreTaken(t *testing.T) {
 	for range workers {
 		working.Go(func() {
 			for range each {
-				tracer.finish(&Span{tracer: tracer, component: Biz, kind: Internal, operation: "charge"})
+				tracer.finish(&Span{tracer: tracer, kind: Internal, spanWork: &spanWork{component: Biz, operation: "charge"}})
 			}
 		})
 	}

@@ -166,10 +166,13 @@ func (t *Tracer) StartSpan(ctx context.Context, o *StartOptions) (context.Contex
 
 // start has the parent beside o, so that StartFrom's does not escape.
 func (t *Tracer) start(ctx context.Context, o *StartOptions, from *SpanContext) (context.Context, *Span) {
-	s := &Span{tracer: t, kind: o.Kind, component: o.Component, operation: cut(o.Operation, t.config.Limits.TextBytes), start: o.Time, scope: o.Scope, unset: o.Unset}
-	if s.start.IsZero() {
-		s.start = time.Now()
+	w := works.Get().(*spanWork)
+	w.start, w.scope, w.component, w.unset = o.Time, o.Scope, o.Component, o.Unset
+	w.operation = cut(o.Operation, t.config.Limits.TextBytes)
+	if w.start.IsZero() {
+		w.start = time.Now()
 	}
+	s := &Span{tracer: t, kind: o.Kind, spanWork: w}
 	s.ctx = spanContext{ctx, s}
 	s.tags = s.inline[:0]
 	if o.NewRoot {
