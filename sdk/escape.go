@@ -89,9 +89,15 @@ func escapeURL(s string) string {
 	return string(b)
 }
 
-func plainInURL(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '-' || c == '*' || c == '_'
-}
+func plainInURL(c byte) bool { return urlPlain[c] }
+
+// urlPlain is read only.
+var urlPlain = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '-' || c == '*' || c == '_'
+	}
+	return t
+}()
 
 // unescapeURL undoes escapeURL. A '%' that is none of an escape stays as it is: Java SOFATracer fails the request then.
 func unescapeURL(s string) string { return unescapePercent(s, true) }

@@ -224,13 +224,15 @@ func (o *outgoing) id() string {
 
 // injectSOFA writes what SOFATracer's HTTP clients write, and without the URL-encoding what its messaging clients do.
 func (o *outgoing) injectSOFA(c Carrier, p Propagation) {
-	ids := escapeURL
 	if p == SOFAText {
-		ids = asItIs
+		set(c, keyTraceID, o.traceID)
+		set(c, keySpanID, o.id())
+		set(c, keyParentID, id.ParentOf(o.id()))
+	} else { // nothing of an escaped text could break a header
+		c.Set(keyTraceID, escapeURL(o.traceID))
+		c.Set(keySpanID, escapeURL(o.id()))
+		c.Set(keyParentID, escapeURL(id.ParentOf(o.id())))
 	}
-	set(c, keyTraceID, ids(o.traceID))
-	set(c, keySpanID, ids(o.id()))
-	set(c, keyParentID, ids(id.ParentOf(o.id())))
 	c.Set(keySampled, strconv.FormatBool(o.sampled))
 	o.injectSOFABaggage(c, p)
 }
@@ -250,8 +252,6 @@ func (o *outgoing) injectSOFABaggage(c Carrier, p Propagation) {
 		}
 	}
 }
-
-func asItIs(s string) string { return s }
 
 // set sets a value that may hold anything, unless it would break the lines of HTTP headers.
 func set(c Carrier, key, value string) {

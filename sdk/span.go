@@ -53,14 +53,14 @@ type spanWork struct {
 	inline        [inlineTags]Tag // the first tags
 }
 
-// works spare the greater part of a span's memory. What is in the pool is empty.
+// works spare the greater part of a span's memory.
 var works = sync.Pool{New: func() any { return new(spanWork) }}
 
-// release gives back what an ended span no longer needs.
+// release gives back what an ended span no longer needs. The tags inside are left: tags begins anew, and the next ones are
+// written over them.
 func (s *Span) release() {
 	w := s.spanWork
 	s.spanWork = nil
-	clear(w.inline[:min(len(w.tags), inlineTags)])
 	w.scope, w.unset, w.failed, w.succeeded = nil, false, false, false
 	w.duration, w.operation, w.resultCode, w.local, w.remote, w.remoteApp = 0, "", "", "", "", ""
 	w.tags, w.more = nil, nil

@@ -30,7 +30,7 @@ const (
 
 // injectW3C writes traceparent, tracestate and baggage.
 func (s *Span) injectW3C(c Carrier, biz []Pair) {
-	var buf [2*maxStateText + traceparentLen]byte
+	var buf [traceparentLen + 128]byte // longer tracestates cost an allocation
 	b := append(buf[:0], "00-"...)
 	b = s.trace.AppendHex(b)
 	b = append(b, '-')
@@ -138,7 +138,7 @@ func extractW3C(c Carrier, r *SpanContext) {
 	if len(parents) != 1 {
 		return
 	}
-	header := strings.Trim(parents[0], " \t")
+	header := trimBlanks(parents[0])
 	trace, textLen, parent, flags, ok := parseTraceparent(header)
 	if !ok {
 		return
@@ -148,6 +148,9 @@ func extractW3C(c Carrier, r *SpanContext) {
 	r.state, r.spanID = parseTracestate(c.All(keyTracestate), parent)
 
 	// SOFATracer's headers beside it, where they speak of the same trace and span, have the texts that W3C cannot carry.
+	if text, _ := c.Get(keyTraceID); r.spanID != "" && (text == "" || text == r.traceID) {
+		return // there is nothing that they could add
+	}
 	traceID, spanID := sofaIDs(c, SOFAHTTP)
 	if traceID == "" || spanID == "" {
 		return
@@ -198,15 +201,25 @@ func parseTraceparent(s string) (trace id.Trace, textLen int, parent id.Span, fl
 func parseTracestate(headers []string, parent id.Span) (others, spanID string) {
 	members := 0
 	var kept []string
-	seen := make([]string, 0, 8)
+	var few [8]string
+	seen := few[:0]
 	for _, header := range headers {
-		for member := range strings.SplitSeq(header, ",") {
-			member = strings.Trim(member, " \t")
-			if member == "" {
+		for header != "" {
+			member := header
+			if i := strings.IndexByte(header, ','); i >= 0 {
+				member, header = header[:i], header[i+1:]
+			} else {
+				header = ""
+			}
+			if member = trimBlanks(member); member == "" {
 				continue
 			}
-			key, value, ok := strings.Cut(member, "=")
-			if members++; !ok || members > maxStateMembers || !isStateKey(key) || len(value) > maxStateValue || !isStateValue(value) {
+			i := strings.IndexByte(member, '=')
+			if members++; i < 0 || members > maxStateMembers {
+				return "", ""
+			}
+			key, value := member[:i], member[i+1:]
+			if !isStateKey(key) || len(value) > maxStateValue || !isStateValue(value) {
 				return "", ""
 			}
 			for _, k := range seen {
@@ -219,11 +232,18 @@ func parseTracestate(headers []string, parent id.Span) (others, spanID string) {
 				kept = append(kept, member)
 				continue
 			}
-			dotted, hex, _ := strings.Cut(value, ":")
-			if span, ok := id.ParseSpan(hex); ok && len(hex) == 16 && span == parent && id.SpanOf(dotted) == parent && !isSpanHex(dotted) {
+			i = strings.IndexByte(value, ':')
+			if i < 0 || len(value)-i-1 != 16 {
+				continue
+			}
+			dotted := value[:i]
+			if span, ok := id.ParseSpan(value[i+1:]); ok && span == parent && id.SpanOf(dotted) == parent && !isSpanHex(dotted) {
 				spanID = dotted
 			}
 		}
+	}
+	if len(kept) == 0 {
+		return "", spanID
 	}
 	// Our own member goes in front; W3C drops from the right what is too much, longer members first.
 	if len(kept) >= maxStateMembers {
@@ -235,6 +255,14 @@ func parseTracestate(headers []string, parent id.Span) (others, spanID string) {
 		others = strings.Join(kept, ",")
 	}
 	return others, spanID
+}
+
+// trimBlanks takes spaces and tabs away from both ends.
+func trimBlanks(s string) string {
+	if s == "" || s[0] > ' ' && s[len(s)-1] > ' ' {
+		return s
+	}
+	return strings.Trim(s, " \t")
 }
 
 // isStateKey says whether s is a key of tracestate, by Level 2: lower-case letters, digits, "_-*/", "@", beginning with a

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"math"
 	"math/bits"
-	"sort"
 )
 
 // Scale is the scale of all histograms as OpenTelemetry defines it: bucket i holds values v with
@@ -47,7 +46,12 @@ func Index(v int64) int {
 		return exp*perOctave - 1
 	}
 	m := u << (63 - exp) // 1.xxx with 63 fraction bits
-	k := sort.Search(len(uppers), func(k int) bool { return m <= uppers[k] })
+	k := 0               // the least for which m <= uppers[k]
+	for step := perOctave / 2; step > 0; step /= 2 {
+		if m > uppers[k+step-1] {
+			k += step
+		}
+	}
 	return exp*perOctave + k
 }
 
