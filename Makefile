@@ -77,6 +77,9 @@ test-peer: console ## other projects' clients, decoders and web UIs against the 
 test-parquet: ## exports, read by Arrow and DuckDB
 	test/parquet.sh
 
+bench-sdk: ## the SDK beside other tracers: docs/sdk-performance.md
+	cd sdk/bench && $(GO) build -o ../../bin/bench-sdk . && ../../bin/bench-sdk -what cost && ../../bin/bench-sdk -what scale -only twinspan,twinspan-otel,twinspan-out && ../../bin/bench-sdk -what latency -only otel-otlp,twinspan,twinspan-otel
+
 test-browser: build payment ## the console in headless Chromium, against a running demo
 	test/browser.sh
 
@@ -104,4 +107,4 @@ ci: ## what CI runs: lint, tests, race detector, end to end, browser
 clean: ## remove what was built
 	rm -rf bin console/dist/assets console/dist/index.html console/node_modules .demo
 
-.PHONY: help build console payment demo test test-go test-console test-race test-e2e bench-ingest bench-loss test-bench test-otel test-peer test-browser lint fuzz ci clean
+.PHONY: help build console payment demo test test-go test-console test-race test-e2e bench-ingest bench-loss test-bench test-otel test-peer test-browser lint fuzz bench-sdk ci clean

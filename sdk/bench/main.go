@@ -81,8 +81,8 @@ func child(name, what string, units int, dir string, procs int, result any) erro
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(own)
-	cmd := exec.Command(self, "-what", what, "-one", name, "-units", strconv.Itoa(units), "-dir", own, "-procs", strconv.Itoa(procs))
+	defer func() { _ = os.RemoveAll(own) }()
+	cmd := exec.CommandContext(background, self, "-what", what, "-one", name, "-units", strconv.Itoa(units), "-dir", own, "-procs", strconv.Itoa(procs))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {

@@ -65,6 +65,7 @@ func startDatadog(string) (running, error) {
 	}
 	unit := func(in, out http.Header) {
 		parent, _ := tracer.Extract(tracer.HTTPHeadersCarrier(in))
+		//nolint:staticcheck // there is no other way below an extracted context
 		server := tracer.StartSpan("http.request", tracer.ChildOf(parent), tracer.ResourceName("GET /pay/{id}"), tracer.SpanType("web"),
 			tracer.Tag("span.kind", "server"), tracer.Tag("http.method", "GET"), tracer.Tag("http.url", "/pay/17"), tracer.Tag("user.tier", "gold"))
 		client := server.StartChild("http.request", tracer.ResourceName("GET /book/{id}"), tracer.SpanType("http"),
