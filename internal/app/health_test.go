@@ -83,7 +83,7 @@ func TestProfilesAreForWhomTheSettingSays(t *testing.T) {
 	} {
 		p := &process{cfg: config.Default()}
 		p.cfg.HTTP.Profiles = tt.setting
-		r, w := httptest.NewRequest("GET", "/debug/pprof/cmdline", nil), httptest.NewRecorder()
+		r, w := httptest.NewRequest(http.MethodGet, "/debug/pprof/cmdline", nil), httptest.NewRecorder()
 		r.RemoteAddr = tt.from
 		p.profiles(func(http.ResponseWriter, *http.Request) {})(w, r)
 		if w.Code != tt.status {
