@@ -160,7 +160,7 @@ func isWrite(op errorfs.Op) bool { return op.Kind.ReadOrWrite() == errorfs.OpIsW
 // TestPowerLossAnywhere lets the power go at every so many calls of the file system that change something: what was not
 // synced is lost, or of it what chance keeps.
 func TestPowerLossAnywhere(t *testing.T) {
-	const every = 20 // about every how manieth call
+	const every = 20 // one call in so many, by chance
 	mem := vfs.NewCrashableMem()
 	random := rand.New(rand.NewPCG(1, 2))
 	w := &worker{cfg: testConfig("store")}
