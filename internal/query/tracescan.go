@@ -244,7 +244,7 @@ const (
 	scanEnd
 )
 
-// scanChunk is how many calls of each reader are asked for first.
+// scanChunk is how many calls of each reader are asked for at first; a merger asks for more each time.
 const scanChunk = 128
 
 func (s *Service) newScan(p *plan, after store.Position, until time.Time) *scan {
