@@ -96,6 +96,8 @@ type Config struct {
 	// Who speaks another protocol than HTTP gives its formats to Span.Inject and Tracer.StartFrom.
 	Inject  []Propagation `yaml:"inject"`
 	Extract []Propagation `yaml:"extract"`
+	// Exporters get every sampled span, beside the logs. The Tracer owns them.
+	Exporters []Exporter `yaml:"-"`
 }
 
 // DefaultConfig gives the defaults for an app.

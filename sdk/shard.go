@@ -85,6 +85,9 @@ func (t *Tracer) finish(s *Span) {
 	if !done {
 		t.overflow(s, &r)
 	}
+	if s.sampled {
+		t.export(s)
+	}
 }
 
 // write puts the line of a span into a shard, which is locked; false if it is full.

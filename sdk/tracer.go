@@ -3,6 +3,7 @@ package twinspan
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"math/rand/v2"
 	"strconv"
 	"sync"
@@ -71,13 +72,14 @@ func (t *Tracer) Close() error {
 	if t == nil {
 		return nil
 	}
-	return t.reporter.close()
+	return errors.Join(t.reporter.close(), t.closeExporters())
 }
 
-// Flush waits until everything that ended before is in the files.
+// Flush waits until everything that ended before is in the files and, where there are exporters, sent or given up.
 func (t *Tracer) Flush() {
 	if t != nil {
 		t.reporter.flush()
+		t.flushExporters()
 	}
 }
 

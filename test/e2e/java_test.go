@@ -81,10 +81,10 @@ func body(target string) (string, error) {
 }
 
 // goService is a service with our SDK that passes requests on: it calls what next says of the request.
-func goService(t *testing.T, app, dir string, next func(r *http.Request) string) string {
+func goService(t *testing.T, app, dir string, next func(r *http.Request) string, exporters ...sdk.Exporter) string {
 	t.Helper()
 	config := sdk.DefaultConfig(app)
-	config.LogDir = dir
+	config.LogDir, config.Exporters = dir, exporters
 	tracer, err := sdk.New(config)
 	if err != nil {
 		t.Fatal(err)
@@ -92,6 +92,7 @@ func goService(t *testing.T, app, dir string, next func(r *http.Request) string)
 	client := &http.Client{Transport: nethttp.NewTransport(tracer, nil)}
 	handler := nethttp.NewHandler(tracer, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		span := sdk.SpanFromContext(r.Context())
+		w.Header().Set("Trace-Id", span.TraceID())
 		if app == "front" {
 			span.SetBaggage("user", "张三 & co")
 			span.SetSystemBaggage("zone", "z=1")
@@ -107,7 +108,6 @@ func goService(t *testing.T, app, dir string, next func(r *http.Request) string)
 			return
 		}
 		defer answer.Body.Close()
-		w.Header().Set("Trace-Id", span.TraceID())
 		w.WriteHeader(answer.StatusCode)
 		_, _ = io.Copy(w, answer.Body)
 	}))

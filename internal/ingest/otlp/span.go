@@ -19,6 +19,7 @@ type run struct{ from, to int }
 // fields is what a span's message says beside its payload. The slices alias it.
 type fields struct {
 	traceID, spanID, parentID []byte
+	state                     []byte
 	name                      run
 	kind                      uint64
 	start, end                uint64
@@ -46,6 +47,9 @@ func (d *decoder) span(m []byte) {
 	h.Span = id.Span(binary.BigEndian.Uint64(f.spanID))
 	if len(f.parentID) == 8 {
 		h.Parent = id.Span(binary.BigEndian.Uint64(f.parentID))
+	}
+	if len(f.state) > 0 {
+		h.Dotted = dotted(f.state, h.Span)
 	}
 	h.Kind = span.KindInternal // OpenTelemetry's reading of "unspecified"
 	if f.kind > 0 && f.kind <= uint64(span.KindConsumer) {
@@ -111,7 +115,7 @@ func (d *decoder) fields(m []byte, s *fields) bool {
 			case 9, 11, 13: // attributes, events, links
 				d.note(from, to)
 			case 3: // trace_state
-				if len(f.Data) > 0 {
+				if s.state = f.Data; len(f.Data) > 0 {
 					d.note(from, to)
 				}
 			case 15:

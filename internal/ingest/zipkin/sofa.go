@@ -12,6 +12,7 @@ import (
 const (
 	tagOriginSpan   = "origin.span.id"
 	tagOriginParent = "origin.parent.span.id"
+	tagOperation    = "operation" // our SDK's, with the route and the letters' case that Zipkin's name does not have
 )
 
 // rule says which result codes are successes in SOFATracer.
@@ -65,11 +66,14 @@ func sofa(h *span.Half, m *message, dotted string) {
 	case c.queue && h.Kind == span.KindServer:
 		h.Kind = span.KindConsumer
 	}
-	h.Operation = first(c.operation, h.Operation)
+	h.Operation = first(t.get(tagOperation), first(c.operation, h.Operation))
 	h.Peer = first(c.peer, h.Peer)
 	h.LocalAddr = first(c.local, h.LocalAddr)
 	h.PeerAddr = first(c.peerAddr, h.PeerAddr)
 	h.Status = c.rule.status(h.ResultCode, t)
+	if h.Kind.CalleeSide() && h.Span == id.ServerSpanOf(dotted) {
+		c.form = formShared // our own SDK's exporter, whose servers say so by their 8-byte id
+	}
 	c.form.identify(h)
 	for _, t := range t {
 		if said(h, t) {
@@ -85,7 +89,7 @@ func sofa(h *span.Half, m *message, dotted string) {
 // said says that another field of h has what a tag tells.
 func said(h *span.Half, t tag) bool {
 	switch t.key {
-	case tagOriginSpan, "span.kind", "local.app", "result.code", "error":
+	case tagOriginSpan, tagOperation, "span.kind", "local.app", "result.code", "error":
 		return true
 	case tagOriginParent:
 		return t.value == withoutLast(h.Dotted)
