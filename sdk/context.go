@@ -37,7 +37,7 @@ type ContextFace struct {
 	Wrap func(*Span) *any
 	// Unwrap says what a value under Key is: a span of ours, a span elsewhere, or neither. It is nil where the other API
 	// tells of its contexts, so that each of them is one of ours too.
-	Unwrap func(value any) (*Span, SpanContext)
+	Unwrap func(value any) (*Span, *SpanContext)
 }
 
 // maxFaces is the number of other APIs: OpenTelemetry's and OpenTracing's.
@@ -106,7 +106,7 @@ func current(ctx context.Context) (*Span, *SpanContext) {
 	}
 	s, elsewhere := f.Unwrap(v)
 	if s == nil && elsewhere.Valid() {
-		return nil, &elsewhere
+		return nil, elsewhere
 	}
 	return s, nil
 }

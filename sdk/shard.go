@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// shard is where the spans that end on one CPU are counted and written as lines. There are as many as CPUs, so that not
-// all requests meet at one lock. A span's own goroutine formats its line: the work scales with the CPUs, and a span that
+// shard is where the spans that end on one CPU are counted and written as lines. There are four times as many as CPUs, so that
+// two CPUs rarely meet at one lock. A span's own goroutine formats its line: the work scales with the CPUs, and a span that
 // has ended is kept by nobody.
 type shard struct {
 	mu      sync.Mutex
@@ -49,7 +49,7 @@ type shards struct {
 
 func newShards(c *Config) *shards {
 	n := 1
-	for n < runtime.GOMAXPROCS(0) && c.QueueSize/(2*n) >= shardLines {
+	for n < 4*runtime.GOMAXPROCS(0) && c.QueueSize/(2*n) >= shardLines {
 		n *= 2
 	}
 	s := &shards{maxLines: max(c.QueueSize/n, 1), maxBytes: max(c.QueueBytes/n, 1)}

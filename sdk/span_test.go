@@ -3,6 +3,7 @@ package twinspan
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -314,5 +315,50 @@ func TestLimitsOfASpan(t *testing.T) {
 	}
 	if text := attributes["k"].(string); len(text) > 16384 || strings.Trim(text, "张") != "" {
 		t.Errorf("text of %d bytes", len(text))
+	}
+}
+
+// TestLateCallers has goroutines that go on with spans that have ended while new ones are started, whose work areas are the
+// same: run it with -race. No line may hold what belongs to another span.
+func TestLateCallers(t *testing.T) {
+	tracer := newTracer(t, nil)
+	var all sync.WaitGroup
+	for g := range 4 {
+		all.Go(func() {
+			var late []*Span
+			for i := range 200 {
+				of := strconv.Itoa(g) + "-" + strconv.Itoa(i)
+				_, s := tracer.Start(t.Context(), Internal, Biz, of)
+				s.SetTags(String("of", of))
+				late = append(late, s)
+				all.Go(func() {
+					s.SetTag("late", "1")
+					s.AddEvent("late")
+					s.Inject(MapCarrier{})
+					s.SetBaggage("late", "1")
+				})
+				s.End()
+				for _, l := range late {
+					l.SetTag("of", "another")
+					l.SetOperation("another")
+					l.SetRemoteApp("another")
+					l.Fail("another")
+					l.End()
+				}
+			}
+		})
+	}
+	all.Wait()
+	tracer.Flush()
+	seen := make(map[string]bool)
+	for _, line := range readJSON(t, tracer, "biz-digest.log") {
+		of := line["attributes"].(map[string]any)["of"].(string)
+		if line["operation"] != of || seen[of] || line["status"] != "ok" || line["remote.app"] != nil {
+			t.Errorf("%v", line)
+		}
+		seen[of] = true
+	}
+	if len(seen) != 800 {
+		t.Errorf("%d spans", len(seen))
 	}
 }

@@ -32,16 +32,17 @@ func spanKey() any {
 	return p.key
 }
 
-func unwrap(value any) (*twinspan.Span, twinspan.SpanContext) {
+func unwrap(value any) (*twinspan.Span, *twinspan.SpanContext) {
 	switch v := value.(type) {
 	case *span:
-		return v.native, twinspan.SpanContext{}
+		return v.native, nil
 	case *remote:
-		return nil, v.native
+		return nil, &v.native
 	case trace.Span:
-		return nil, contextOf(v.SpanContext())
+		c := contextOf(v.SpanContext())
+		return nil, &c
 	}
-	return nil, twinspan.SpanContext{}
+	return nil, nil
 }
 
 // remote is a span of another process as the propagator found it: a context that carries it, and the span itself.

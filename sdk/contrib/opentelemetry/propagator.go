@@ -42,7 +42,11 @@ func (p Propagator) Inject(ctx context.Context, carrier propagation.TextMapCarri
 		native.InjectWith(c, baggageOf(ctx)...)
 		return
 	}
-	p.native.Inject(p.native.WithBaggage(elsewhere, baggageOf(ctx)...), c)
+	var from twinspan.SpanContext
+	if elsewhere != nil {
+		from = *elsewhere
+	}
+	p.native.Inject(p.native.WithBaggage(from, baggageOf(ctx)...), c)
 }
 
 func (p Propagator) writes(format twinspan.Propagation) bool {
