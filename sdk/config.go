@@ -57,6 +57,12 @@ type Config struct {
 	LogDir string `yaml:"log_dir"`
 	// SamplePercentage of the traces that begin here are logged, 0 to 100. Default 100.
 	SamplePercentage float64 `yaml:"sample_percentage"`
+	// SamplePerSecond, SampleRules, KeepErrors, KeepSlowerThan and Sampler refine that: see Sampling. Default: none of them.
+	SamplePerSecond float64       `yaml:"sample_per_second"`
+	SampleRules     []SampleRule  `yaml:"sample_rules"`
+	KeepErrors      bool          `yaml:"keep_errors"`
+	KeepSlowerThan  time.Duration `yaml:"keep_slower_than"`
+	Sampler         Sampler       `yaml:"-"`
 	// Format of the lines. Default JSON.
 	Format Format `yaml:"format"`
 	// StatInterval is the time between two stat lines of a key, at least 1s. Default 5s.
@@ -155,8 +161,6 @@ func (c *Config) Validate() error {
 		return bad("app", "empty", "the service's name")
 	case c.LogDir == "":
 		return bad("log_dir", "empty", "a directory")
-	case !(c.SamplePercentage >= 0 && c.SamplePercentage <= 100):
-		return bad("sample_percentage", c.SamplePercentage, "between 0 and 100")
 	case c.Format != JSON && c.Format != Text:
 		return bad("format", c.Format, "json or text")
 	case c.StatInterval < time.Second:
@@ -189,6 +193,9 @@ func (c *Config) Validate() error {
 		return bad("limits.text_bytes", c.Limits.TextBytes, "16 or more")
 	case c.SysBaggageBytes < 0:
 		return bad("sys_baggage_bytes", c.SysBaggageBytes, "0 or more")
+	}
+	if _, err := newSamplingPlan(c.sampling()); err != nil {
+		return err
 	}
 	keys := make(map[string]Propagation)
 	for _, p := range c.Inject {

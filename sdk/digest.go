@@ -126,6 +126,9 @@ func (e *encoder) extras(b []byte, s *Span, spec *componentSpec, r *resolved) []
 		b = append(b, `,"status":"ok"`...)
 	}
 	b = append(b, s.typ(e)...)
+	if r.kept != "" {
+		b = appendField(b, keySampledOut, r.kept)
+	}
 	if s.remoteApp != "" && !spec.hasRemoteApp {
 		b = appendField(b, TagRemoteApp, s.remoteApp)
 	}
@@ -250,6 +253,7 @@ type resolved struct {
 	route string            // of HTTP, where the operation does not have it
 	url   urlParts          // of HTTP, where no tag has it
 	port  int64             // of Span.remote, where that is the host only
+	kept  string            // why it is logged although its trace is sampled out
 }
 
 // resolve finds the tags that fill standard fields. The span has ended.

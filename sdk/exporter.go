@@ -13,7 +13,7 @@ import (
 // Exporter sends spans somewhere else than to the logs: package export has those for OTLP and Zipkin. A Tracer owns its exporters:
 // it closes them with itself.
 type Exporter interface {
-	// Export takes a sampled span that has ended. It is called by the goroutine that ends the span, so it must not wait; what it
+	// Export takes an ended span that is sampled, or kept although it is not: it has the tag "sampled.out" then. It is called by the goroutine that ends the span, so it must not wait; what it
 	// cannot take it drops and counts.
 	Export(*SpanData)
 	// Flush waits until all that was taken before is sent or given up.
@@ -22,12 +22,15 @@ type Exporter interface {
 	Close() error
 }
 
-// export hands an ended span to the exporters.
-func (t *Tracer) export(s *Span) {
+// export hands an ended span to the exporters; kept says why, if its trace is sampled out.
+func (t *Tracer) export(s *Span, kept string) {
 	if len(t.config.Exporters) == 0 {
 		return
 	}
 	d := s.data()
+	if kept != "" {
+		d.Tags = append(d.Tags, String(keySampledOut, kept))
+	}
 	for _, e := range t.config.Exporters {
 		e.Export(d)
 	}

@@ -75,18 +75,21 @@ func (s *shards) spans() (n uint64) {
 func (t *Tracer) finish(s *Span) {
 	var r resolved
 	s.resolve(&r)
+	if !s.sampled {
+		r.kept = t.sampling.Load().kept(s)
+	}
 	sh := t.shards.pool.Get().(*shard)
 	sh.mu.Lock()
 	sh.spans++
 	sh.stats.add(t, s, &r)
-	done := !s.sampled || t.write(sh, s, &r)
+	done := !s.sampled && r.kept == "" || t.write(sh, s, &r)
 	sh.mu.Unlock()
 	t.shards.pool.Put(sh)
 	if !done {
 		t.overflow(s, &r)
 	}
-	if s.sampled {
-		t.export(s)
+	if s.sampled || r.kept != "" {
+		t.export(s, r.kept)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 type Tracer struct {
 	config    Config
 	generator *id.Generator
-	threshold uint64 // of a random 32-bit number below which a trace is sampled
+	sampling  atomic.Pointer[samplingPlan]
 	shards    *shards
 	reporter  *reporter
 	counters  counters
@@ -54,13 +54,15 @@ func New(c Config) (*Tracer, error) {
 	return t, nil
 }
 
-// makeTracer makes a Tracer whose writer does not run.
+// makeTracer makes a Tracer of a valid configuration, whose writer does not run.
 func makeTracer(c Config) *Tracer {
 	t := &Tracer{
 		config:    c,
 		generator: id.NewGenerator(id.GeneratorConfig{KeepSmallPID: c.KeepSmallPID}),
-		threshold: uint64(c.SamplePercentage / 100 * (1 << 32)),
 		shards:    newShards(&c),
+	}
+	if plan, err := newSamplingPlan(c.sampling()); err == nil { // Validate has seen to that
+		t.sampling.Store(plan)
 	}
 	t.reporter = newReporter(t)
 	return t
@@ -180,6 +182,7 @@ func (t *Tracer) start(ctx context.Context, o *StartOptions, from *SpanContext) 
 	if o.NewRoot {
 		from = nil
 	}
+	decides := false // the trace's sampling is decided here, when the baggage is known
 	switch parent, remote := t.parent(ctx, o, from); {
 	case parent != nil:
 		s.traceID, s.trace, s.state, s.random = parent.traceID, parent.trace, parent.state, parent.random
@@ -190,6 +193,7 @@ func (t *Tracer) start(ctx context.Context, o *StartOptions, from *SpanContext) 
 		s.id8 = id.SpanOf(s.spanID)
 	case remote.valid():
 		s.below(remote)
+		decides = remote.undecided
 		if remote != from {
 			s.takeBaggage(remote)
 		}
@@ -197,7 +201,7 @@ func (t *Tracer) start(ctx context.Context, o *StartOptions, from *SpanContext) 
 		s.newTrace()
 		s.spanID = "0"
 		s.id8 = id.SpanOf(s.spanID)
-		s.sampled = t.sample()
+		decides = true
 	}
 	if from != nil {
 		s.remoteApp = cut(from.app, t.config.Limits.TextBytes)
@@ -205,6 +209,9 @@ func (t *Tracer) start(ctx context.Context, o *StartOptions, from *SpanContext) 
 	}
 	for _, p := range o.Baggage {
 		s.biz = t.addBaggage(s.biz, p.Key, p.Value, t.config.BizBaggageBytes)
+	}
+	if decides {
+		s.sampled = t.sample(s)
 	}
 	return &s.ctx, s
 }
@@ -269,9 +276,6 @@ func withRandom(prefix string) string {
 func (s *Span) below(r *SpanContext) {
 	s.traceID, s.trace, s.state, s.random = r.traceID, r.trace, r.state, r.random
 	s.sampled = r.sampled
-	if r.undecided {
-		s.sampled = s.tracer.sample()
-	}
 	s.parent8 = r.id8
 	s.paired = s.kind == Server || s.kind == Consumer
 	switch {
@@ -297,6 +301,3 @@ func (s *Span) takeBaggage(r *SpanContext) {
 		s.sys = s.tracer.addBaggage(s.sys, p.Key, p.Value, s.tracer.config.SysBaggageBytes)
 	}
 }
-
-// sample decides about a trace that begins here.
-func (t *Tracer) sample() bool { return uint64(rand.Uint32()) < t.threshold }
