@@ -10,8 +10,6 @@ CONCURRENT := ./internal/access/... ./internal/agent/... ./internal/app/... ./in
 MODULES    := . sdk $(wildcard sdk/contrib/*) examples/payment
 # Tests with other projects' clients: modules, and workspaces, of their own.
 PEERS      := $(patsubst %/go.mod,%,$(wildcard test/peer/go.mod test/peer/*/go.mod))
-# Modules that are in no workspace: they need what the rest is not to depend on.
-ALONE      := $(PEERS) test/opentelemetry test/bench sdk/bench
 export GOFLAGS ?= -buildvcs=false
 
 .DEFAULT_GOAL := help
@@ -86,8 +84,7 @@ test-browser: build payment ## the console in headless Chromium, against a runni
 	test/browser.sh
 
 lint: bin/golangci-lint-$(GOLANGCI) ## gofmt and golangci-lint
-	@set -e; for m in $(MODULES) test/e2e test/bench test/opentelemetry $(PEERS); do echo "== $$m"; (cd $$m && $(CURDIR)/bin/golangci-lint-$(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...); done
-	@set -e; for m in $(ALONE); do echo "== $$m"; (cd $$m && GOWORK=off $(CURDIR)/bin/golangci-lint-$(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...); done
+	@set -e; for m in $(MODULES) test/e2e test/bench test/opentelemetry sdk/bench $(PEERS); do echo "== $$m"; (cd $$m && $(CURDIR)/bin/golangci-lint-$(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...); done
 
 bin/golangci-lint-$(GOLANGCI):
 	GOBIN=$(CURDIR)/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI)
