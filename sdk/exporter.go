@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/twinspan/twinspan/sdk/id"
@@ -22,14 +23,14 @@ type Exporter interface {
 	Close() error
 }
 
-// export hands an ended span to the exporters; kept says why, if its trace is sampled out.
-func (t *Tracer) export(s *Span, kept string) {
+// export hands an ended span to the exporters; r.kept says why, if its trace is sampled out.
+func (t *Tracer) export(s *Span, r *resolved) {
 	if len(t.config.Exporters) == 0 {
 		return
 	}
-	d := s.data()
-	if kept != "" {
-		d.Tags = append(d.Tags, String(keySampledOut, kept))
+	d := s.data(r)
+	if r.kept != "" {
+		d.Tags = append(d.Tags, String(keySampledOut, r.kept))
 	}
 	for _, e := range t.config.Exporters {
 		e.Export(d)
@@ -82,12 +83,16 @@ type SpanData struct {
 }
 
 // data copies what an exporter needs of an ended span, which will be used again.
-func (s *Span) data() *SpanData {
+func (s *Span) data(r *resolved) *SpanData {
 	more := s.extra()
+	remote := s.remote
+	if r.port > 0 {
+		remote = hostPort(remote, strconv.FormatInt(r.port, 10))
+	}
 	return &SpanData{
 		TraceID: s.traceID, Trace: s.trace, SpanID: s.spanID, ID: s.id8, Parent: s.parent8, State: s.state, Kind: s.kind,
 		Component: s.component, Random: s.random, Start: s.start, Duration: s.duration, Operation: s.operation, ResultCode: s.resultCode,
-		Failed: s.failed, Succeeded: s.succeeded, Message: more.message, Local: s.local, Remote: s.remote, RemoteApp: s.remoteApp,
+		Failed: s.failed, Succeeded: s.succeeded, Message: more.message, Local: s.local, Remote: remote, RemoteApp: s.remoteApp,
 		Business: s.biz, System: s.sys, Tags: slices.Clone(s.tags), Events: more.events, Links: more.links,
 		DroppedTags: more.droppedTags, DroppedEvents: more.droppedEvents, DroppedLinks: more.droppedLinks,
 	}

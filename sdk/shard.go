@@ -89,7 +89,7 @@ func (t *Tracer) finish(s *Span) {
 		t.overflow(s, &r)
 	}
 	if s.sampled || r.kept != "" {
-		t.export(s, r.kept)
+		t.export(s, &r)
 	}
 }
 
