@@ -40,6 +40,25 @@ type ContextFace struct {
 	Unwrap func(value any) (*Span, *SpanContext)
 }
 
+// ContextKey gives the key that another API looks for in a context, which it does not export: ask is to look for its span.
+func ContextKey(ask func(context.Context)) any {
+	p := probe{Context: context.Background()}
+	ask(&p)
+	return p.key
+}
+
+// probe is a context that notes what it is asked for.
+type probe struct {
+	context.Context
+	key any
+}
+
+// Value notes the key.
+func (p *probe) Value(key any) any {
+	p.key = key
+	return nil
+}
+
 // maxFaces is the number of other APIs: OpenTelemetry's and OpenTracing's.
 const maxFaces = 2
 

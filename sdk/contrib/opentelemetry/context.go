@@ -11,25 +11,10 @@ import (
 )
 
 // face is read only.
-var face = twinspan.ContextFace{Key: spanKey(), Wrap: wrap, Unwrap: unwrap}
-
-// probe is a context that notes what it is asked for.
-type probe struct {
-	context.Context
-	key any
-}
-
-// Value notes the key.
-func (p *probe) Value(key any) any {
-	p.key = key
-	return nil
-}
-
-// spanKey gives the key of OpenTelemetry's span in a context. The API does not export it, but asks for it.
-func spanKey() any {
-	p := probe{Context: context.Background()}
-	trace.SpanFromContext(&p)
-	return p.key
+var face = twinspan.ContextFace{
+	Key:    twinspan.ContextKey(func(ctx context.Context) { trace.SpanFromContext(ctx) }),
+	Wrap:   wrap,
+	Unwrap: unwrap,
 }
 
 func unwrap(value any) (*twinspan.Span, *twinspan.SpanContext) {

@@ -27,29 +27,12 @@ func NewTracer(native *twinspan.Tracer) ot.Tracer {
 }
 
 // face is read only.
-var face = twinspan.ContextFace{Key: spanKey(), Wrap: func(s *twinspan.Span) *any {
-	w := &span{native: s}
-	w.self = w
-	return &w.self
-}}
+var face = twinspan.ContextFace{Key: twinspan.ContextKey(func(ctx context.Context) { ot.SpanFromContext(ctx) }), Wrap: wrap}
 
-// probe is a context that notes what it is asked for.
-type probe struct {
-	context.Context
-	key any
-}
-
-// Value notes the key.
-func (p *probe) Value(key any) any {
-	p.key = key
-	return nil
-}
-
-// spanKey gives the key of OpenTracing's span in a context. The API does not export it, but asks for it.
-func spanKey() any {
-	p := probe{Context: context.Background()}
-	ot.SpanFromContext(&p)
-	return p.key
+func wrap(native *twinspan.Span) *any {
+	s := &span{native: native}
+	s.self = s
+	return &s.self
 }
 
 // ContextWithSpanHook is opentracing.TracerContextWithSpanExtension's: the context carries the native span as well.
