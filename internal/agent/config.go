@@ -193,3 +193,21 @@ func expand(pattern string) (string, error) {
 	}
 	return filepath.Abs(pattern)
 }
+
+// Follows says whether the agent looks for logs in a directory, by Paths; it does not look whether it is there.
+func (c *Config) Follows(dir string) bool {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return false
+	}
+	for _, p := range c.Paths {
+		pattern, err := expand(p)
+		if err != nil {
+			continue
+		}
+		if match, err := filepath.Match(pattern, dir); match && err == nil {
+			return true
+		}
+	}
+	return false
+}

@@ -40,6 +40,7 @@ Usage:
   twinspan [ROLE] [-config FILE] [-data DIR]   run; ROLE is one of
 %s
   twinspan config [-config FILE]               print the effective configuration
+  twinspan doctor [flags]                      check how a service is set up for tracing
   twinspan parse [flags] FILE...               show what the agent makes of log files
   twinspan backup [flags] -to PLACE            copy the data of a running or stopped collector
   twinspan restore -from PLACE -data DIR       put a backup back
@@ -68,7 +69,7 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 		return digestlog.RunParse(rest, stdout, stderr)
 	}
 	if run, ok := tools[command]; ok {
-		return runTool(command, run, rest, stdout, stderr)
+		return runTool(command, run, rest, environ, stdout, stderr)
 	}
 	flags := flag.NewFlagSet("twinspan", flag.ContinueOnError)
 	flags.SetOutput(stderr)

@@ -33,13 +33,14 @@ var tools = map[string]tool{
 	"restore": {aboutRestore, runRestore},
 	"inspect": {aboutInspect, runInspect},
 	"export":  {aboutExport, runExport},
+	"doctor":  {aboutDoctor, runDoctor},
 }
 
 // toolRun is one run of a tool.
 type toolRun struct {
 	ctx            context.Context
 	name           string
-	args           []string
+	args, environ  []string
 	flags          *flag.FlagSet
 	stdout, stderr io.Writer
 }
@@ -51,10 +52,10 @@ func usage1(format string, args ...any) error {
 	return fmt.Errorf(format+": %w", append(args, errUsage)...)
 }
 
-func runTool(name string, what tool, args []string, stdout, stderr io.Writer) int {
+func runTool(name string, what tool, args, environ []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	t := &toolRun{ctx: ctx, name: name, args: args, flags: flag.NewFlagSet(name, flag.ContinueOnError), stdout: stdout, stderr: stderr}
+	t := &toolRun{ctx: ctx, name: name, args: args, environ: environ, flags: flag.NewFlagSet(name, flag.ContinueOnError), stdout: stdout, stderr: stderr}
 	t.flags.SetOutput(stderr)
 	t.flags.Usage = func() {
 		fmt.Fprintln(stderr, strings.TrimSpace(what.about)+"\n\nFlags:")
@@ -66,6 +67,8 @@ func runTool(name string, what tool, args []string, stdout, stderr io.Writer) in
 		return 0
 	case errors.Is(err, errFlags):
 		return 2
+	case errors.Is(err, errProblems):
+		return 1
 	}
 	fmt.Fprintf(stderr, "twinspan %s: %v\n", name, err)
 	if errors.Is(err, errUsage) {
@@ -101,11 +104,23 @@ func (t *toolRun) remoteFlags() *remote {
 	return r
 }
 
-// get asks the collector and gives the body of its answer.
-func (r *remote) get(ctx context.Context, path string, query url.Values) (io.ReadCloser, error) {
+// check says whether the collector can be asked at all.
+func (r *remote) check() error {
 	base, err := url.Parse(r.url)
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-		return nil, usage1("-collector is %q: want a URL such as http://localhost:8680", r.url)
+		return usage1("-collector is %q: want a URL such as http://localhost:8680", r.url)
+	}
+	return nil
+}
+
+// ask sends the collector a GET and gives its answer, whatever its status.
+func (r *remote) ask(ctx context.Context, path string, query url.Values) (*http.Response, error) {
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	base, err := url.Parse(r.url)
+	if err != nil {
+		return nil, err
 	}
 	u := base.JoinPath(path)
 	u.RawQuery = query.Encode()
@@ -135,7 +150,15 @@ func (r *remote) get(ctx context.Context, path string, query url.Values) (io.Rea
 		}
 		transport.DialTLSContext = d.DialTLS
 	}
-	resp, err := (&http.Client{Transport: transport}).Do(req)
+	return (&http.Client{Transport: transport}).Do(req)
+}
+
+// get asks the collector and gives the body of its answer.
+func (r *remote) get(ctx context.Context, path string, query url.Values) (io.ReadCloser, error) {
+	resp, err := r.ask(ctx, path, query)
+	if errors.Is(err, errUsage) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("ask the collector: %w", err)
 	}
