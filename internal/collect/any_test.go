@@ -43,6 +43,14 @@ func (b *bench) sums() string {
 	return strings.Join(lines, "\n")
 }
 
+func countsOf(all []span.Half) map[string]int {
+	counts := make(map[string]int)
+	for i := range all {
+		counts[all[i].App]++
+	}
+	return counts
+}
+
 // variedHalves gives calls whose halves tell different things: minutes, types, load-test marks, errors and operations, and
 // some that never get an answer.
 func variedHalves(r *rand.Rand) (all []span.Half) {
@@ -114,11 +122,17 @@ func TestWhateverTheOrder(t *testing.T) {
 				case 2:
 					b.restart()
 				}
+				if got, want := b.counts(), countsOf(all[:len(all)-len(rest)]); !maps.Equal(got, want) {
+					t.Fatalf("%s, seed %d: counts %v, want %v", name, seed, got, want)
+				}
 			}
 			for _, last := range []func(){b.cut, b.restart} {
 				last()
 				if got := b.sums(); got != want {
 					t.Fatalf("%s, seed %d: roll-ups\n%s\nwant\n%s", name, seed, got, want)
+				}
+				if got, want := b.counts(), countsOf(all); !maps.Equal(got, want) {
+					t.Fatalf("%s, seed %d: counts %v, want %v", name, seed, got, want)
 				}
 				for _, h := range all {
 					if got := b.trace(h.Trace); !maps.Equal(got, calm.trace(h.Trace)) {

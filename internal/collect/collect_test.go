@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -129,6 +131,20 @@ func (b *bench) trace(t id.Trace) map[uint64]int {
 		}
 	}
 	return found
+}
+
+// counts counts all halves by app, as series of TraceQL do.
+func (b *bench) counts() map[string]int {
+	b.t.Helper()
+	counts := make(map[string]int)
+	q := &store.Query{From: math.MinInt64}
+	if err := b.c.Halves(context.Background(), q, func(h *span.Half) bool {
+		counts[strings.Clone(h.App)]++
+		return true
+	}); err != nil {
+		b.t.Fatal(err)
+	}
+	return counts
 }
 
 // edges sums the roll-ups by "caller>callee".

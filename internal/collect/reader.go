@@ -93,6 +93,36 @@ func (c *Collector) Search(ctx context.Context, q *store.Query, yield func(span.
 	return nil
 }
 
+// Halves counts over memory and store together, as Rollups does: memory first, and then the store without the ranges that
+// were there. What it yields is what store.Store.HalvesWithout says, and the caller's only until yield returns.
+func (c *Collector) Halves(ctx context.Context, q *store.Query, yield func(*span.Half) bool) error {
+	c.catchUp(ctx, c.parts...)
+	inMemory := make(map[store.RangeID]bool)
+	var found matches
+	for _, p := range c.parts {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		found = p.halves(q, inMemory, found[:0])
+		for _, call := range found {
+			if !q.HalvesOf(call, yield) {
+				return nil
+			}
+		}
+	}
+	return c.store.HalvesWithout(ctx, q, inMemory, yield)
+}
+
+// halves is search that notes which ranges were read.
+func (p *partition) halves(q *store.Query, seen map[store.RangeID]bool, found matches) matches {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, r := range p.ranges() {
+		seen[r.id()] = true
+	}
+	return p.find(q, found)
+}
+
 // matches is a heap with the newest call first. The calls are the ranges' own, which are not changed once they are there.
 type matches []*span.Call
 
@@ -111,6 +141,11 @@ func (m *matches) Pop() any {
 func (p *partition) search(q *store.Query, found matches) matches {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
+	return p.find(q, found)
+}
+
+// find adds the calls that match. The caller holds the lock.
+func (p *partition) find(q *store.Query, found matches) matches {
 	for _, r := range p.ranges() {
 		for i := range r.calls {
 			if q.Match(&r.calls[i]) {
@@ -200,6 +235,9 @@ type stored struct{ *store.Store }
 func (stored) Rollups(context.Context, store.RollupQuery, func(*span.Rollup) bool) (store.Interval, error) {
 	return store.Interval{}, nil
 }
+
+// Halves gives nothing: see Collector.Halves.
+func (stored) Halves(context.Context, *store.Query, func(*span.Half) bool) error { return nil }
 
 // Open counts what is in memory: calls of ranges that are not in the store yet, and halves that wait.
 func (c *Collector) Open() (calls, waiting int) {

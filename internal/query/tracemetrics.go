@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/twinspan/twinspan/internal/query/traceql"
@@ -32,7 +33,8 @@ type TraceQLSeries struct {
 	Partial bool
 	Reason  string
 	// SearchedFrom says how far the search came: what started from then on is counted.
-	SearchedFrom                    int64
+	SearchedFrom int64
+	// InspectedCalls counts stored calls that were looked at; their halves, where columns alone were counted.
 	InspectedTraces, InspectedCalls int
 }
 
@@ -62,6 +64,8 @@ func (s *Service) MetricsTraceQL(ctx context.Context, req TraceQLMetrics) (*Trac
 	switch f := q.Simple(); {
 	case p.traces != nil:
 		err = m.evaluate(ctx, p.traces)
+	case q.Columns() && s.countsHalves():
+		err = m.count(ctx, f, &p, req.From, req.To, until)
 	case f != nil:
 		err = m.halves(ctx, f, &p, req.From, req.To, until)
 	default:
@@ -95,6 +99,66 @@ func (m *metricsFinder) note(format string, args ...any) {
 func (m *metricsFinder) stop(at int64) {
 	m.out.SearchedFrom = at
 	m.note("time was up: only what started from %s on is counted", formatNano(at))
+}
+
+// halfCounter is what readers may have to count halves without putting calls together. Like roll-ups, the readers
+// together give each range's halves once. Of a half only what traceql.Query.Columns names is set, until yield returns.
+type halfCounter interface {
+	Halves(ctx context.Context, q *store.Query, yield func(*span.Half) bool) error
+}
+
+func (s *Service) countsHalves() bool {
+	for _, r := range s.readers {
+		if _, ok := r.(halfCounter); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// count counts from the stores' columns alone.
+func (m *metricsFinder) count(ctx context.Context, f *traceql.SpansetFilter, p *plan, from, to int64, until time.Time) error {
+	if len(p.lookups) == 0 {
+		return nil // nothing can match
+	}
+	// Of several alternatives each half is to be counted once: all are gone through, and tested here.
+	q, complete := store.Query{From: from, To: to}, false
+	if len(p.lookups) == 1 {
+		q = p.lookups[0]
+		if complete = q.Half == nil || q.Half.Test == nil; !complete {
+			half := *q.Half
+			half.Test = nil
+			q.Half = &half
+		}
+	}
+	complete = complete || f.Expr == nil
+	stopped := int64(math.MinInt64)
+	q.Progress = func(at int64) bool {
+		if m.service.now().After(until) {
+			stopped = max(stopped, at)
+			return false
+		}
+		return true
+	}
+	for _, r := range m.service.readers {
+		err := r.(halfCounter).Halves(ctx, &q, func(h *span.Half) bool {
+			if m.out.InspectedCalls++; complete || f.MayMatch(h) {
+				m.collector.AddHalf(h)
+			}
+			return true
+		})
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("count spans: %w", err)
+		}
+	}
+	if stopped >= from {
+		m.stop(stopped + 1)
+		m.collector.Forget(stopped + 1)
+	}
+	return nil
 }
 
 // halves counts halves as they are stored: no trace is read where a half alone tells all.

@@ -224,6 +224,80 @@ func TestMetricsTraceQL(t *testing.T) {
 	}
 }
 
+// counted is a Reader that counts halves by itself, and gives no more of them than is promised.
+type counted struct{ *querytest.Reader }
+
+func (r counted) Halves(ctx context.Context, q *store.Query, yield func(*span.Half) bool) error {
+	return r.Search(ctx, q, func(c span.Call) bool {
+		return q.HalvesOf(&c, func(h *span.Half) bool {
+			lean := span.Half{App: h.App, Operation: h.Operation, Component: h.Component, Kind: h.Kind, Status: h.Status,
+				Start: h.Start, Duration: h.Duration}
+			return yield(&lean)
+		})
+	})
+}
+
+// Series that readers count give what calls that are put together do.
+func TestMetricsTraceQLCounts(t *testing.T) {
+	_, r := traceService(t, traceScenario)
+	whole := New([]store.Reader{r}, DefaultConfig(), slog.New(slog.DiscardHandler))
+	counts := New([]store.Reader{counted{r}, counted{&querytest.Reader{}}}, DefaultConfig(), slog.New(slog.DiscardHandler))
+	for _, c := range []struct {
+		expr   string
+		counts bool
+	}{
+		{"{ } | rate()", true}, {"{ } | count_over_time() by (resource.service.name)", true}, {"{ false } | rate()", true},
+		{"{ status = error } | count_over_time() by (name, kind, status)", true}, {"{ } | rate() by (instrumentation:name)", true},
+		{`{ resource.service.name = "web" || duration > 35ms } | count_over_time() by (name)`, true},
+		{`{ !(kind = internal) && name =~ "Pay|Debit" } | max_over_time(duration) by (resource.service.name)`, true},
+		{`{ kind = server } | quantile_over_time(duration, .5, .99) by (resource.service.name)`, true},
+		{`{ duration >= 20ms } | histogram_over_time(duration)`, true}, {"{ } | avg_over_time(duration) by (duration)", true},
+		{"{ } | rate() by (resource.service.name) | topk(1)", true}, {`{ .user =~ ".*" } | rate()`, false},
+		{`{ resource.service.name = "web" } >> { } | rate()`, false}, {"{ } | rate() by (span.user)", false}, {"{ } | rate() by (rootName)", false},
+	} {
+		q, err := ParseTraceQL(c.expr, true)
+		if err != nil || q.Columns() != c.counts {
+			t.Fatalf("%s: columns tell: %v, want %v, %v", c.expr, q.Columns(), c.counts, err)
+		}
+		// Steps that begin within the scenario, and end within it.
+		for _, req := range []TraceQLMetrics{{From: querytest.Base, To: querytest.Base + 4e9, Step: 1e9},
+			{From: querytest.Base + 12e6, To: querytest.Base + 2005e6, Step: 7e6}} {
+			req.Expr = c.expr
+			want, err := whole.MetricsTraceQL(context.Background(), req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := counts.MetricsTraceQL(context.Background(), req)
+			if err != nil || got.Partial || fmt.Sprint(got.Series) != fmt.Sprint(want.Series) {
+				t.Errorf("%s: %+v, %v, want %+v", c.expr, got, err, want)
+			}
+		}
+	}
+}
+
+// Where time is up, what is told is whole from the step on that SearchedFrom says, and there is nothing before.
+func TestMetricsTraceQLCountsInPart(t *testing.T) {
+	_, r := traceService(t, traceScenario)
+	s := New([]store.Reader{counted{r}}, DefaultConfig(), slog.New(slog.DiscardHandler))
+	at := time.Unix(0, querytest.Base)
+	s.now = func() time.Time { at = at.Add(time.Second); return at }
+	out, err := s.MetricsTraceQL(context.Background(), TraceQLMetrics{Expr: "{ } | count_over_time()", From: querytest.Base, To: querytest.Base + 4e9, Step: 1e9, MaxTime: 3e9})
+	if err != nil || !out.Partial || len(out.Series) != 1 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	want := []float64{5, 3, 3, 1}
+	for i := range want {
+		if end := out.Start + int64(i+1)*out.Step; end <= out.SearchedFrom {
+			want[i] = 0
+		} else if end-out.Step < out.SearchedFrom {
+			want[i] = out.Series[0].Points[i] // the step in which time was up
+		}
+	}
+	if got := out.Series[0].Points; !slices.Equal(got, want) || want[0] != 0 || want[3] != 1 {
+		t.Errorf("%v from %d on, want %v", got, out.SearchedFrom-querytest.Base, want)
+	}
+}
+
 func TestTags(t *testing.T) {
 	s, r := traceService(t, traceScenario)
 	r.Rows = []span.Rollup{{RollupKey: span.RollupKey{Minute: querytest.Base / 60e9, Callee: "web", Operation: "GET /", Type: span.TypeHTTP, Instance: "i"}, Calls: 1}}

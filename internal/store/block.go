@@ -301,6 +301,10 @@ type filters struct {
 	// own gives, by side, the place of what derived leaves out.
 	ownApp, ownReceived [2]places
 	times               []int64
+	// traceOf are the numbers of the rows' traces, ordinals what ordinal gives, once it was asked often.
+	traceOf  []int64
+	ordinals []int32
+	asked    int
 }
 
 const columnsEnd = serverColumns + 16
@@ -473,23 +477,44 @@ func (f *filters) time(row int) int64 {
 // trace is the number in the range of a row's trace.
 func (f *filters) trace(row int) int { return int(f.column(colTrace, f.rows).At(row)) }
 
-// ordinal is the number of rows of the same trace before a row.
+// ordinal is the number of rows of the same trace before a row. The first few are looked for; who asks for more gets a table.
 func (f *filters) ordinal(row int) (n int) {
-	traces := f.column(colTrace, f.rows)
-	want := traces.At(row)
-	for i := range row {
-		if traces.At(i) == want {
-			n++
+	traces := f.traces()
+	if f.ordinals == nil {
+		if f.asked++; f.asked <= seldom {
+			want := traces[row]
+			for _, trace := range traces[:row] {
+				if trace == want {
+					n++
+				}
+			}
+			return n
+		}
+		f.ordinals = make([]int32, len(traces))
+		next := make(map[int64]int32, len(traces))
+		for i, trace := range traces {
+			f.ordinals[i] = next[trace]
+			next[trace]++
 		}
 	}
-	return n
+	return int(f.ordinals[row])
+}
+
+// seldom is how often rows are gone through before a table of ordinals is made of them, which costs as much as that.
+const seldom = 64
+
+// traces are the numbers in the range of all rows' traces.
+func (f *filters) traces() []int64 {
+	if f.traceOf == nil {
+		f.traceOf = f.column(colTrace, f.rows).All(make([]int64, 0, f.rows))
+	}
+	return f.traceOf
 }
 
 // rowsOf gives the rows of a trace.
 func (f *filters) rowsOf(trace int) (rows []int) {
-	traces := f.column(colTrace, f.rows)
-	for i := range f.rows {
-		if traces.At(i) == int64(trace) {
+	for i, t := range f.traces() {
+		if t == int64(trace) {
 			rows = append(rows, i)
 		}
 	}

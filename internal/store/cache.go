@@ -132,7 +132,7 @@ func (s *Store) putBlock(b *openBlock) {
 
 // size is about the bytes that a block holds.
 func (b *openBlock) size() int64 {
-	n := 1024 + b.g.Size() + 8*(b.filters.rows+len(b.times))
+	n := 1024 + b.g.Size() + 8*(b.filters.rows+len(b.times)+len(b.traceOf)) + 4*len(b.ordinals)
 	for i := range b.ints {
 		if b.ints[i] != nil {
 			n += b.ints[i].Size()

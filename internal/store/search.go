@@ -323,8 +323,8 @@ func (s *search) flush(ctx context.Context) (more bool, err error) {
 	return true, nil
 }
 
-// openRange finds the range's blocks that may have matching calls.
-func (s *search) openRange(ctx context.Context, r *rangeInfo) error {
+// blocksOf gives what is known of matching calls in each of a range's blocks; no calls where there is none.
+func (s *search) blocksOf(ctx context.Context, r *rangeInfo) ([]bounds, error) {
 	found := make([]bounds, len(r.blocks))
 	for i := range r.blocks {
 		if r.blocks[i].may(s.q) {
@@ -333,8 +333,17 @@ func (s *search) openRange(ctx context.Context, r *rangeInfo) error {
 	}
 	for i := range s.wants {
 		if err := s.narrow(ctx, r, found, s.wants[i]); err != nil {
-			return err
+			return nil, err
 		}
+	}
+	return found, nil
+}
+
+// openRange finds the range's blocks that may have matching calls.
+func (s *search) openRange(ctx context.Context, r *rangeInfo) error {
+	found, err := s.blocksOf(ctx, r)
+	if err != nil {
+		return err
 	}
 	open := false
 	for i := range found {

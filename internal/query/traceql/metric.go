@@ -32,12 +32,82 @@ type Collector struct {
 	steps    int
 	series   map[string]*cells
 	overflow bool
+	alone    Span // of AddHalf
+	// plain says that the series are told apart by what plainKey has; known then has those of halves that were counted
+	// before, recent is the last one's.
+	plain  plainAttributes
+	known  map[plainKey]*cells
+	recent *cells
+}
+
+// plainAttributes says which attributes tell series apart, if these are all.
+type plainAttributes struct{ all, app, name, component, kind, status bool }
+
+// plainKey has what a half says of them, and nothing of others.
+type plainKey struct {
+	app, name, component string
+	kind                 span.Kind
+	status               span.Status
+}
+
+func plainOf(by []Attribute) plainAttributes {
+	p := plainAttributes{all: true}
+	for _, a := range by {
+		switch {
+		case a == (Attribute{Scope: ScopeResource, Name: serviceName}):
+			p.app = true
+		case a == (Attribute{Intrinsic: Name}):
+			p.name = true
+		case a == (Attribute{Intrinsic: InstrumentationName}):
+			p.component = true
+		case a == (Attribute{Intrinsic: KindOf}):
+			p.kind = true
+		case a == (Attribute{Intrinsic: StatusOf}):
+			p.status = true
+		default:
+			p.all = false
+		}
+	}
+	return p
+}
+
+// keyOf gives the key of a half; it has the half's own texts.
+func (p *plainAttributes) keyOf(h *span.Half) (k plainKey) {
+	if p.app {
+		k.app = h.App
+	}
+	if p.name {
+		k.name = h.Operation
+	}
+	if p.component {
+		k.component = h.Component
+	}
+	if p.kind {
+		k.kind = h.Kind
+	}
+	if p.status {
+		k.status = h.Status
+	}
+	return k
+}
+
+// Columns says that the query is Simple and depends on no more of a half than its App, Operation, Component, Kind, Status,
+// Start and Duration.
+func (q *Query) Columns() bool {
+	columns := q.Simple() != nil
+	q.attributes(func(a Attribute) {
+		p := plainOf([]Attribute{a})
+		columns = columns && (p.all || a.Intrinsic == DurationOf && !a.Parent)
+	})
+	return columns
 }
 
 // cells are the sums of one series, by step.
 type cells struct {
 	labels []Label
 	cells  []cell
+	// plain is the key by which the Collector knows them, if it does.
+	plain plainKey
 }
 
 type cell struct {
@@ -48,7 +118,16 @@ type cell struct {
 
 // NewCollector makes a collector for steps of a length in nanoseconds, from a time on.
 func (q *Query) NewCollector(from, step int64, steps int) *Collector {
-	return &Collector{metrics: q.Metrics, rank: q.Rank, from: from, step: step, steps: steps, series: make(map[string]*cells)}
+	return &Collector{metrics: q.Metrics, rank: q.Rank, from: from, step: step, steps: steps, series: make(map[string]*cells),
+		plain: plainOf(q.Metrics.By), known: make(map[plainKey]*cells)}
+}
+
+// Forget takes away the steps that end by a time.
+func (c *Collector) Forget(before int64) {
+	n := int(min(max(span.FloorDiv(before-c.from, c.step), 0), int64(c.steps)))
+	for _, s := range c.series {
+		clear(s.cells[:n])
+	}
 }
 
 // Overflow says that there were more series than are kept (MaxSeries, fewer where they have many points), of which the later ones are missing.
@@ -133,8 +212,11 @@ func visitAll(x any, visit func(Attribute)) {
 	}
 }
 
-// AddHalf counts a half alone, for a query that is Simple.
-func (c *Collector) AddHalf(h *span.Half) { c.add(&env{span: &Span{Half: h}}) }
+// AddHalf counts a half alone, for a query that is Simple. It keeps nothing of the half.
+func (c *Collector) AddHalf(h *span.Half) {
+	c.alone.Half = h
+	c.add(&env{span: &c.alone})
+}
 
 // AddTrace counts the spans of sets that Eval found in a trace.
 func (c *Collector) AddTrace(t *Trace, sets []Spanset) {
@@ -179,8 +261,30 @@ func (c *Collector) add(e *env) {
 	}
 }
 
-// of gives the series that a span counts in.
+// of gives the series that a span counts in; nil if there are too many.
 func (c *Collector) of(e *env) *cells {
+	if !c.plain.all {
+		return c.find(e)
+	}
+	key := c.plain.keyOf(e.span.Half)
+	if c.recent != nil && c.recent.plain == key {
+		return c.recent
+	}
+	s := c.known[key]
+	if s == nil {
+		if s = c.find(e); s == nil {
+			return nil
+		}
+		// The half's texts may go.
+		s.plain = plainKey{strings.Clone(key.app), strings.Clone(key.name), strings.Clone(key.component), key.kind, key.status}
+		c.known[s.plain] = s
+	}
+	c.recent = s
+	return s
+}
+
+// find gives the series by the values of all attributes.
+func (c *Collector) find(e *env) *cells {
 	key := ""
 	var values [8]Value
 	list := values[:0]

@@ -184,6 +184,9 @@ func (v *Ints) At(i int) int64 {
 	case intsDict:
 		return v.values[v.planes[0][i]]
 	case intsPlane:
+		if v.width == 1 {
+			return v.base + int64(v.planes[0][i])
+		}
 		return v.base + int64(v.raw(i))
 	}
 	return v.values[i]
@@ -269,12 +272,11 @@ func (v *Ints) within(limit int64) bool {
 			return v.base >= 0 && v.base < limit && int64(slices.Max(v.planes[0])) < limit-v.base
 		}
 	}
-	for i := range v.n {
-		if x := v.At(i); x < 0 || x >= limit {
-			return false
-		}
+	values := v.values
+	if v.kind == intsPlane {
+		values = v.All(nil)
 	}
-	return true
+	return slices.Min(values) >= 0 && slices.Max(values) < limit
 }
 
 func (r *reader) ints(n int) Ints {

@@ -366,8 +366,63 @@ func (m *model) searches(s step) error {
 				return err
 			}
 		}
+		if err := m.halves(g, q); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// halves compares what is counted, without some of the ranges, with the halves of the calls that match.
+func (m *model) halves(g *Gen, q store.Query) error {
+	q.Tags, q.After = nil, store.Position{}
+	if q.Half != nil {
+		half := *q.Half
+		half.Test = nil
+		q.Half = &half
+	}
+	without := make(map[store.RangeID]bool)
+	var want []string
+	for i := range m.ranges {
+		if g.one(4) {
+			without[m.ranges[i].ID] = true
+			continue
+		}
+		for _, c := range naive(m.ranges[i].Calls, &q) {
+			for _, h := range []*span.Half{c.Client, c.Server} {
+				if h != nil && h.Start >= q.From && (q.To == 0 || h.Start < q.To) && (q.Half == nil || q.Half.Match(h)) {
+					want = append(want, describeHalf(h))
+				}
+			}
+		}
+	}
+	var got []string
+	err := m.store.HalvesWithout(ctx, &q, without, func(h *span.Half) bool {
+		got = append(got, describeHalf(h))
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		return fmt.Errorf("halves of %+v without %v: %d, want %d, or they differ:\n%s\nwant\n%s", q, without, len(got), len(want), got, want)
+	}
+	if len(want) < 2 {
+		return nil
+	}
+	n := 0
+	err = m.store.HalvesWithout(ctx, &q, without, func(*span.Half) bool { n++; return n < 2 })
+	if err == nil && n != 2 {
+		err = fmt.Errorf("%d halves of %+v after it was told to end at the second", n, q)
+	}
+	return err
+}
+
+// describeHalf has what is counted of a half.
+func describeHalf(h *span.Half) string {
+	return fmt.Sprintf("%q %q %q %v %v %d %d", h.App, h.Operation, h.Component, h.Kind, h.Status, h.Start, h.Duration)
 }
 
 // search compares at most so many calls with the first of want.
