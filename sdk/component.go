@@ -6,15 +6,25 @@ type Component uint8
 
 // The components, by the base name of their files: SOFATracer's own name where it has the same kind of component.
 const (
-	Biz         Component = iota // "biz": the application's own spans
-	HTTPClient                   // "httpclient": net/http client
-	HTTPServer                   // "http-server": net/http server, with the fields of SOFATracer's spring-mvc
-	GRPCClient                   // "grpc-client", with fields like those of Dubbo
-	GRPCServer                   // "grpc-server"
-	SQLClient                    // "datasource-client": database/sql
-	RedisClient                  // "redis"
-	MQSend                       // "mq-send": message producers
-	MQConsume                    // "mq-consume": message consumers
+	Biz           Component = iota // "biz": the application's own spans
+	HTTPClient                     // "httpclient": net/http client
+	HTTPServer                     // "http-server": net/http server, with the fields of SOFATracer's spring-mvc
+	GRPCClient                     // "grpc-client", with fields like those of Dubbo
+	GRPCServer                     // "grpc-server"
+	SQLClient                      // "datasource-client": database/sql
+	RedisClient                    // "redis"
+	MQSend                         // "mq-send": message producers
+	MQConsume                      // "mq-consume": message consumers
+	DubboClient                    // "dubbo-client"
+	DubboServer                    // "dubbo-server"
+	MongoClient                    // "mongodb"
+	KafkaSend                      // "kafkamq-send"
+	KafkaConsume                   // "kafkamq-consume"
+	RabbitSend                     // "rabbitmq-send"
+	RabbitConsume                  // "rabbitmq-consume"
+	RocketSend                     // "rocketmq-send"
+	RocketConsume                  // "rocketmq-consume"
+	MessageSend                    // "message-pub": messages by Spring's abstraction and the like
 	componentCount
 )
 
@@ -61,15 +71,18 @@ const (
 	costField                       // string, "0ms" when unset
 	errorField                      // Span.Fail's message
 	remoteAppField                  // Span.SetRemoteApp's
+	maybeField                      // int; when unset "" in JSON and null in text
+	jsonField                       // string or JSON, an object as it is
 )
 
 // maxFields is the greatest number of standard fields that a component has.
-const maxFields = 10
+const maxFields = 12
 
 type field struct {
 	key      string
 	typ      fieldType
 	textUnit string
+	optional bool // left out when it is unset
 }
 
 // componentSpec is what sets one component apart from another.
@@ -81,6 +94,10 @@ type componentSpec struct {
 	statKey, statText []string
 	// statFields says for each of statKey but the app which standard field it is, or routeField; withStatFields fills it in.
 	statFields []int
+	// text are the columns of text lines where they are not those of fields; withText fills in which fields textAt and
+	// what fields have none.
+	text            []string
+	textAt, notText []int
 	// hasError and hasRemoteApp say that "error" and "remote.app" are standard fields and no extra ones.
 	hasError, hasRemoteApp bool
 	ok, failed             string // result.code when the instrumentation sets none
@@ -101,11 +118,15 @@ var (
 	rpcStatText  = []string{keyLocalApp, TagService, TagMethod}
 )
 
-// routeField stands in componentSpec.statFields for the route.
-const routeField = -2
+// What stands in componentSpec.statFields for what is no standard field.
+const (
+	unknownField   = -1 // not counted by: SOFATracer's stat lines by Kafka's offset are one for each message
+	routeField     = -2
+	operationField = -3
+)
 
 // componentSpecs is read only.
-var componentSpecs = withStatFields([componentCount]componentSpec{
+var componentSpecs = withText(withStatFields(addSOFA([componentCount]componentSpec{
 	Biz: {name: "biz", typ: "internal", ok: "00", failed: "99",
 		fields:   []field{{key: TagMethod}},
 		statKey:  []string{TagMethod, keyLocalApp},
@@ -146,7 +167,7 @@ var componentSpecs = withStatFields([componentCount]componentSpec{
 			{key: tagError, typ: errorField}},
 		statKey:  []string{TagTopic, keyLocalApp, TagConsumerGroup},
 		statText: []string{keyLocalApp, TagConsumerGroup, TagTopic}},
-})
+})))
 
 // withStatFields finds the fields of the stat keys.
 func withStatFields(specs [componentCount]componentSpec) [componentCount]componentSpec {
@@ -159,14 +180,14 @@ func withStatFields(specs [componentCount]componentSpec) [componentCount]compone
 			case keyOperationRoute:
 				c.statFields = append(c.statFields, routeField)
 				continue
+			case keyOperationName:
+				c.statFields = append(c.statFields, operationField)
+				continue
+			case TagKafkaOffset:
+				c.statFields = append(c.statFields, unknownField)
+				continue
 			}
-			at := -1
-			for n := range c.fields {
-				if c.fields[n].key == key {
-					at = n
-				}
-			}
-			c.statFields = append(c.statFields, at)
+			c.statFields = append(c.statFields, c.index(key))
 		}
 	}
 	return specs

@@ -71,7 +71,9 @@ func (e *encoder) line(b []byte, s *Span, r *resolved) []byte {
 	b = append(b, `ms"`...)
 	keys := &e.keys[s.component]
 	for i := range spec.fields {
-		b = s.appendJSONField(append(b, keys[i]...), &spec.fields[i], i, r)
+		if f := &spec.fields[i]; !f.optional || !s.absent(f, i, r) {
+			b = s.appendJSONField(append(b, keys[i]...), f, i, r)
+		}
 	}
 	if len(s.sys) == 0 && len(s.biz) == 0 {
 		b = append(b, `,"sys.baggage":"","biz.baggage":"",`...)
@@ -117,7 +119,7 @@ func (e *encoder) extras(b []byte, s *Span, spec *componentSpec, r *resolved) []
 	switch {
 	case s.failed:
 		b = append(b, `,"status":"error"`...)
-		if !spec.hasError && more.message != "" {
+		if (!spec.hasError || e.format == Text && spec.errorNotText()) && more.message != "" {
 			b = appendField(b, tagError, more.message)
 		}
 	case s.unset && !s.succeeded:
@@ -135,7 +137,11 @@ func (e *encoder) extras(b []byte, s *Span, spec *componentSpec, r *resolved) []
 	if s.scope != nil {
 		b = append(append(b, `,"scope":`...), s.scope.json...)
 	}
-	b = s.appendAttributes(b, more)
+	if e.format == Text {
+		b = s.appendAttributes(b, more, spec.notText, r)
+	} else {
+		b = s.appendAttributes(b, more, nil, r)
+	}
 	if len(more.events) > 0 {
 		b = append(b, `,"events":[`...)
 		for i := range more.events {
@@ -208,14 +214,19 @@ func (s *Span) typ(e *encoder) string {
 	return e.types[s.component]
 }
 
-// appendAttributes writes the tags that are no standard fields, if there are any.
-func (s *Span) appendAttributes(b []byte, more *spanExtra) []byte {
+// appendAttributes writes the tags that are no standard fields, if there are any, and those of the given fields.
+func (s *Span) appendAttributes(b []byte, more *spanExtra, fields []int, r *resolved) []byte {
 	begin := len(b)
 	b = append(b, `,"attributes":{`...)
 	empty := len(b)
 	for i := range s.tags {
 		if t := &s.tags[i]; !t.standard {
 			b = appendTag(appendTagKey(b, t.Key), t)
+		}
+	}
+	for _, n := range fields {
+		if at := r.std[n]; at != 0 && s.tags[at-1].standard {
+			b = appendTag(appendTagKey(b, s.tags[at-1].Key), &s.tags[at-1])
 		}
 	}
 	if more.droppedTags > 0 {
@@ -278,8 +289,10 @@ func (f *field) takes(t *Tag) bool {
 	switch f.typ {
 	case errorField, remoteAppField:
 		return false // the span's own, by Fail and SetRemoteApp
-	case numberField, sizeField:
+	case numberField, sizeField, maybeField:
 		return t.kind == tagInt
+	case jsonField:
+		return t.kind == tagString || t.kind == tagJSON
 	}
 	return t.kind == tagString
 }
@@ -319,6 +332,13 @@ func (s *Span) appendJSONField(b []byte, f *field, n int, r *resolved) []byte {
 	switch {
 	case f.typ == numberField || f.typ == sizeField:
 		return strconv.AppendInt(b, s.fieldNumber(f, n, r), 10)
+	case f.typ == maybeField:
+		if r.std[n] == 0 {
+			return append(b, '"', '"')
+		}
+		return strconv.AppendInt(b, s.fieldNumber(f, n, r), 10)
+	case f.typ == jsonField:
+		return appendObject(b, s.fieldText(f, n, r))
 	case n == 0 && r.url.scheme != "" && f.key == TagURL && r.std[n] == 0:
 		if u := &r.url; !plainJSON(u.scheme) || !plainJSON(u.host) || !plainJSON(u.path) {
 			return appendString(b, string(u.append(nil)))
@@ -368,15 +388,7 @@ func (e *encoder) textLine(b []byte, s *Span, r *resolved) []byte {
 	b = append(b, ',', ',') // current.thread.name is empty
 	b = strconv.AppendInt(b, s.duration.Milliseconds(), 10)
 	b = append(b, "ms"...)
-	for i := range spec.fields {
-		f := &spec.fields[i]
-		if f.typ == numberField || f.typ == sizeField {
-			b = strconv.AppendInt(append(b, ','), s.fieldNumber(f, i, r), 10)
-			b = append(b, f.textUnit...)
-		} else {
-			b = appendColumn(b, s.fieldText(f, i, r))
-		}
-	}
+	b = s.appendTextFields(b, spec, r)
 	if s.component == Biz {
 		b = append(b, ',') // SOFATracer's column of all other tags: they are in the last one, with their types
 	}

@@ -39,6 +39,9 @@ const (
 	factMQMessage
 	factMQGroup
 	factMQOperation
+	factMQPartition
+	factMQOffset
+	factMQRouting
 	factHost
 	factPort
 	factPeerHost
@@ -123,8 +126,20 @@ func factOf(key string) (f fact, old bool) {
 		return factMQMessage, true
 	case "messaging.consumer.group.name":
 		return factMQGroup, false
-	case "messaging.kafka.consumer.group", "messaging.consumer.group":
+	case "messaging.kafka.consumer.group", "messaging.consumer.group", "messaging.rocketmq.client_group":
 		return factMQGroup, true
+	case "messaging.destination.partition.id":
+		return factMQPartition, false
+	case "messaging.kafka.destination.partition", "messaging.kafka.source.partition", "messaging.kafka.partition":
+		return factMQPartition, true
+	case "messaging.kafka.offset":
+		return factMQOffset, false
+	case "messaging.kafka.message.offset":
+		return factMQOffset, true
+	case "messaging.rabbitmq.destination.routing_key":
+		return factMQRouting, false
+	case "messaging.rabbitmq.routing_key":
+		return factMQRouting, true
 	case "messaging.operation.type":
 		return factMQOperation, false
 	case "messaging.operation.name", "messaging.operation":
@@ -174,20 +189,28 @@ func standardFact(field string) fact {
 		return factRPCSystem
 	case TagService:
 		return factRPCService
-	case TagRemoteHost:
+	case TagRemoteHost, TagPeerHostname:
 		return factHost
-	case TagDatabase:
+	case TagPeerPort:
+		return factPort
+	case TagDatabase, TagInstance:
 		return factDBName
-	case TagSQL:
+	case TagSQL, TagStatement:
 		return factDBText
 	case TagDatabaseType, TagDBType:
 		return factDBSystem
 	case TagMessageID:
 		return factMQMessage
-	case TagTopic:
+	case TagTopic, TagKafkaTopic, TagExchange, TagChannel:
 		return factMQDestination
-	case TagConsumerGroup:
+	case TagConsumerGroup, TagProducerGroup:
 		return factMQGroup
+	case TagKafkaPartition:
+		return factMQPartition
+	case TagKafkaOffset:
+		return factMQOffset
+	case TagRoutingKey:
+		return factMQRouting
 	}
 	return noFact
 }
@@ -248,10 +271,10 @@ func (s *Span) infer(r *resolved) {
 		if at[factRoute] != 0 {
 			r.route = s.fact(&at, factRoute)
 		}
-	case GRPCClient, GRPCServer:
+	case GRPCClient, GRPCServer, DubboClient, DubboServer:
 		method = factRPCMethod
 		s.inferRPC(&at)
-	case SQLClient, RedisClient:
+	case SQLClient, RedisClient, MongoClient:
 		method = factDBOperation
 		s.setRemoteApp(s.fact(&at, factPeerService), "")
 		s.setRemoteApp(s.fact(&at, factDBSystem), s.fact(&at, factDBName))
@@ -260,6 +283,17 @@ func (s *Span) infer(r *resolved) {
 		s.setRemoteApp(s.fact(&at, factPeerService), "")
 		s.setRemoteApp(s.fact(&at, factMQSystem), s.fact(&at, factMQDestination))
 		s.endpoint(&at, TagBroker)
+	case KafkaSend, KafkaConsume, RabbitSend, RabbitConsume, RocketSend, RocketConsume:
+		s.setRemoteApp(s.fact(&at, factPeerService), "")
+		s.setRemoteApp(s.fact(&at, factMQSystem), s.fact(&at, factMQDestination))
+		if n := at[factMQPartition]; n != 0 && s.tags[n-1].kind == tagString && (s.component == KafkaSend || s.component == KafkaConsume) {
+			if id, err := strconv.ParseInt(s.tags[n-1].str, 10, 64); err == nil {
+				s.deriveTag(Int(TagKafkaPartition, id))
+			}
+		}
+		if s.component == RocketSend {
+			s.endpoint(&at, TagBrokerAddress)
+		}
 	default:
 		s.setRemoteApp(s.fact(&at, factPeerService), "")
 	}
@@ -286,30 +320,38 @@ func (s *Span) inferComponent(at *facts) Component {
 	calls := s.kind != Server && s.kind != Consumer
 	switch {
 	case at[factMQSystem] != 0 || at[factMQDestination] != 0:
+		send, consume := mqComponents(s.fact(at, factMQSystem))
 		if s.kind == Producer {
-			return MQSend
+			return send
 		}
 		if s.kind == Consumer {
-			return MQConsume
+			return consume
 		}
 		switch s.fact(at, factMQOperation) {
 		case "receive", "process", "settle", "poll", "deliver":
-			return MQConsume
+			return consume
 		case "send", "publish", "create":
-			return MQSend
+			return send
 		}
 	case calls && (at[factDBSystem] != 0 || at[factDBText] != 0):
 		switch s.fact(at, factDBSystem) {
 		case "redis", "valkey", "memcached":
 			return RedisClient
+		case "mongodb":
+			return MongoClient
 		}
 		return SQLClient
 	case at[factRPCSystem] != 0 || at[factRPCService] != 0:
+		call, serve := GRPCClient, GRPCServer
+		switch s.fact(at, factRPCSystem) {
+		case "dubbo", "apache_dubbo":
+			call, serve = DubboClient, DubboServer
+		}
 		if s.kind == Server {
-			return GRPCServer
+			return serve
 		}
 		if s.kind == Client {
-			return GRPCClient
+			return call
 		}
 	case at[factMethod] != 0 || at[factURL] != 0:
 		if s.kind == Server {
@@ -320,6 +362,19 @@ func (s *Span) inferComponent(at *facts) Component {
 		}
 	}
 	return Biz
+}
+
+// mqComponents gives the components of a queue, by its name in the conventions.
+func mqComponents(system string) (send, consume Component) {
+	switch system {
+	case "kafka":
+		return KafkaSend, KafkaConsume
+	case "rabbitmq":
+		return RabbitSend, RabbitConsume
+	case "rocketmq":
+		return RocketSend, RocketConsume
+	}
+	return MQSend, MQConsume
 }
 
 // inferURL puts the URL of a server span together; client spans have it whole.
@@ -366,7 +421,7 @@ func (s *Span) inferRPC(at *facts) {
 		s.setResult(code)
 	}
 	s.setRemoteApp(s.fact(at, factPeerService), "")
-	if port := s.fact(at, factPort); port != "" && s.component == GRPCClient {
+	if port := s.fact(at, factPort); port != "" && (s.component == GRPCClient || s.component == DubboClient) {
 		s.derive(TagRemotePort, port)
 	}
 	// The conventions' present rpc.method is "package.Service/Method"; the fields have the two apart.
@@ -382,13 +437,15 @@ var grpcCodes = [...]string{"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "D
 	"UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"}
 
 // derive sets a standard field that no single tag has.
-func (s *Span) derive(key, value string) {
+func (s *Span) derive(key, value string) { s.deriveTag(Tag{Key: key, str: value}) }
+
+func (s *Span) deriveTag(t Tag) {
 	for i := range s.tags {
-		if s.tags[i].Key == key {
+		if s.tags[i].Key == t.Key {
 			return
 		}
 	}
-	s.tags = append(s.tags, Tag{Key: key, str: value})
+	s.tags = append(s.tags, t)
 }
 
 func (s *Span) setResult(code string) {
@@ -440,6 +497,8 @@ func hostPort(host, port string) string {
 // numberText is strconv's, without an allocation for the usual status codes and ports.
 func numberText(n int64) string {
 	switch n {
+	case -1:
+		return "-1"
 	case 200:
 		return "200"
 	case 201:

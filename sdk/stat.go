@@ -19,7 +19,7 @@ type statKey struct {
 	kind      Kind
 	success   bool
 	loadTest  bool
-	fields    [2]string
+	fields    [3]string
 	operation string
 	remoteApp string
 }
@@ -110,6 +110,10 @@ func (s *Span) statKey(r *resolved) statKey {
 			if key.fields[n] = r.route; r.route == "" {
 				key.fields[n] = route(s.operation)
 			}
+		case at == operationField:
+			key.fields[n] = s.operation
+		case at >= 0 && spec.fields[at].number():
+			key.fields[n] = numberText(s.fieldNumber(&spec.fields[at], at, r))
 		case at >= 0 && r.std[at] != 0:
 			key.fields[n] = s.tags[r.std[at]-1].str
 		}
@@ -128,7 +132,7 @@ func route(operation string) string {
 // overflow gives the key under which what is too much is counted. There are at most 2*2*5 for each component.
 func (k statKey) overflow() statKey {
 	return statKey{component: k.component, kind: k.kind, success: k.success, loadTest: k.loadTest,
-		fields: [2]string{overflowKey, overflowKey}, operation: overflowKey, remoteApp: overflowKey}
+		fields: [3]string{overflowKey, overflowKey, overflowKey}, operation: overflowKey, remoteApp: overflowKey}
 }
 
 // clone gives a key whose texts keep nothing else alive, such as the buffer of a request's headers.

@@ -1,10 +1,8 @@
 package twinspan
 
 import (
-	"encoding/json"
 	"math"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/twinspan/twinspan/sdk/id"
@@ -84,11 +82,10 @@ func list[T any](key string, values []T, encode func([]byte, T) []byte) Tag {
 
 // RawJSON makes a tag with a list or an object. What is no JSON of these becomes a text.
 func RawJSON(key, text string) Tag {
-	t := Tag{Key: key, str: text}
-	if text = strings.TrimSpace(text); text != "" && (text[0] == '[' || text[0] == '{') && json.Valid([]byte(text)) {
-		t.kind = tagJSON
+	if line, ok := jsonLine(text); ok {
+		return Tag{Key: key, kind: tagJSON, str: line}
 	}
-	return t
+	return Tag{Key: key, str: text}
 }
 
 // Event is something that happened at one moment of a span.

@@ -231,7 +231,7 @@ func TestRedis(t *testing.T) {
 }
 
 func TestKafka(t *testing.T) {
-	both(t, map[string]int{"biz": 1, "mq-send": 2, "mq-consume": 4}, func(t *testing.T, ctx context.Context, tp trace.TracerProvider, p propagation.TextMapPropagator) {
+	both(t, map[string]int{"biz": 1, "kafkamq-send": 2, "kafkamq-consume": 4}, func(t *testing.T, ctx context.Context, tp trace.TracerProvider, p propagation.TextMapPropagator) {
 		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "payments"))
 		if err != nil {
 			t.Fatal(err)
