@@ -125,6 +125,7 @@ func TestSettings(t *testing.T) {
 	expect(t, Options{Environ: []string{"OTEL_TRACES_SAMPLER=always_off"}, LogDir: dir}, Problem, "sample_percentage is 0")
 	expect(t, Options{ConfigFile: filepath.Join(dir, "none"), LogDir: dir}, Problem, "no such file")
 	expect(t, Options{LogDir: dir}, Note, "given in code")
+	expect(t, Options{Environ: []string{"SOFA_TRACER_SAMPLE_PERCENTAGE=0", "SOFA_TRACER_KEEP_ERRORS=true"}, LogDir: dir}, Note, "keep_errors")
 	expect(t, Options{App: "pay", Environ: []string{"OTEL_SERVICE_NAME=pays"}, LogDir: dir}, Note, `"pays"`, `"pay"`)
 }
 

@@ -60,6 +60,8 @@ func (x *examination) settings() {
 	}
 	switch {
 	case bad:
+	case c.SamplePercentage < 1 && (len(c.SampleRules) > 0 || c.KeepErrors || c.KeepSlowerThan > 0):
+		x.add(check, Note, "", "sample_percentage is %v: what is logged is what sample_rules, keep_errors and keep_slower_than let through", c.SamplePercentage)
 	case c.SamplePercentage == 0:
 		x.add(check, Problem, "raise sample_percentage (OTEL_TRACES_SAMPLER, if it is always_off); stat lines go on either way",
 			"sample_percentage is 0: no trace that begins here is logged")
