@@ -67,7 +67,11 @@ func (t *total) quantile(q float64) int64 {
 // each reads the roll-ups of all readers, added up over steps of so many minutes; over the whole range for step 0. It gives
 // the minutes of which there were any.
 func (s *Service) each(ctx context.Context, r Range, step int64, yield func(*span.Rollup)) (seen store.Interval, err error) {
-	q := store.RollupQuery{Step: step}
+	return s.eachOf(ctx, r, store.RollupQuery{Step: step}, yield)
+}
+
+// eachOf is each for a query without bounds.
+func (s *Service) eachOf(ctx context.Context, r Range, q store.RollupQuery, yield func(*span.Rollup)) (seen store.Interval, err error) {
 	if q.From, q.To, err = s.minutes(r); err != nil {
 		return seen, err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 
@@ -122,6 +123,25 @@ gw app 0/0 0 calls
 		}
 		if got.Range != (Range{querytest.Base, querytest.Base + 2*minute}) {
 			t.Errorf("range %+v", got.Range)
+		}
+		tt.filter.Counts = true
+		less, err := counts(shop).Topology(t.Context(), firstMinutes, tt.filter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range got.Edges {
+			e := &got.Edges[i]
+			e.P50Nano, e.P90Nano, e.P99Nano = 0, 0, 0
+		}
+		names := func(list []App) (out []string) {
+			for _, a := range list {
+				out = append(out, a.Name+" "+a.Kind)
+			}
+			slices.Sort(out)
+			return out
+		}
+		if !slices.Equal(less.Edges, got.Edges) || !slices.Equal(names(less.Nodes), names(got.Nodes)) {
+			t.Errorf("%s: counts alone give %+v, want %+v", tt.name, less, got)
 		}
 	}
 }

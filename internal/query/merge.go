@@ -116,7 +116,7 @@ func (m *merger) progress(q *store.Query) func(at int64) bool {
 // reader whose chunk was read before.
 func (m *merger) fill(ctx context.Context) error {
 	q := m.query
-	q.After = m.after
+	q.After, q.Expect = m.after, m.chunk
 	if !m.until.IsZero() {
 		q.Progress = m.progress(&q)
 	}

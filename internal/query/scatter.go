@@ -283,7 +283,7 @@ func (d *drawer) active(ctx context.Context) ([]Range, error) {
 	counted := q.Address == "" && q.MinDuration == 0 && q.MaxDuration == 0 && q.Kind == nil && q.Component == "" &&
 		q.Instance == "" && q.ResultCode == "" && len(q.Tags) == 0 && q.Half == nil
 	perMinute := make(map[int64]int64)
-	_, err := d.service.each(ctx, whole, 1, func(row *span.Rollup) {
+	_, err := d.service.eachOf(ctx, whole, store.RollupQuery{Step: 1, Counts: true}, func(row *span.Rollup) {
 		if row.Source != span.SourceCalls || !d.matchesRow(row) {
 			return
 		}

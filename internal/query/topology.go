@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/twinspan/twinspan/internal/span"
+	"github.com/twinspan/twinspan/internal/store"
 )
 
 // App is an application, store, queue or the outside, with what it received in a time range. Its JSON is that of the API.
@@ -54,6 +55,9 @@ type TopologyFilter struct {
 	// Operation is the callee's operation.
 	Operation string
 	LoadTest  *bool
+	// Counts asks for no more than edges with their counts, and names and kinds of nodes: the rest of the answer is left 0,
+	// Data too. That is several times cheaper.
+	Counts bool
 }
 
 type edgeKey struct {
@@ -73,7 +77,7 @@ func (s *Service) Topology(ctx context.Context, r Range, f TopologyFilter) (*Top
 		return nil, err
 	}
 	edges, nodes, roles := make(map[edgeKey]*edgeTotal), make(received), make(kinds)
-	seen, err := s.each(ctx, r, 0, func(row *span.Rollup) {
+	seen, err := s.eachOf(ctx, r, store.RollupQuery{Counts: f.Counts}, func(row *span.Rollup) {
 		roles.add(row)
 		if f.Operation != "" && row.Operation != f.Operation || f.LoadTest != nil && row.LoadTest != *f.LoadTest {
 			return
@@ -81,7 +85,9 @@ func (s *Service) Topology(ctx context.Context, r Range, f TopologyFilter) (*Top
 		if row.Type == span.TypeInternal {
 			return
 		}
-		nodes.add(row)
+		if !f.Counts {
+			nodes.add(row)
+		}
 		if row.Source != span.SourceCalls ||
 			f.App != "" && nodeName(row.Caller) != f.App && nodeName(row.Callee) != f.App {
 			return
@@ -93,7 +99,12 @@ func (s *Service) Topology(ctx context.Context, r Range, f TopologyFilter) (*Top
 			e = new(edgeTotal)
 			edges[k] = e
 		}
-		e.add(row)
+		if f.Counts {
+			e.calls += row.Calls
+			e.errors += row.Errors
+		} else {
+			e.add(row)
+		}
 		if row.LoadTest {
 			e.loadTest += row.Calls
 		}
@@ -102,6 +113,9 @@ func (s *Service) Topology(ctx context.Context, r Range, f TopologyFilter) (*Top
 		return nil, err
 	}
 	t := &Topology{Range: Range{from * minute, to * minute}}
+	if f.Counts {
+		seen = store.Interval{}
+	}
 	if t.Data, err = s.data(ctx, r, seen); err != nil {
 		return nil, err
 	}

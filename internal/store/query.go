@@ -39,6 +39,8 @@ type Query struct {
 	// Lean says that attributes, events and resources are not needed: calls may come without Payload and Resource, which
 	// is several times cheaper.
 	Lean bool
+	// Expect says about how many calls the asker will take, 0 that it does not know: so many are put together at first.
+	Expect int
 	// Progress, unless nil, may be called now and then with a time: all matches after it were given, none before it. It
 	// ends the search by giving false.
 	Progress func(at int64) bool

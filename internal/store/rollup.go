@@ -89,6 +89,8 @@ type rollupRows struct {
 	operations, instances         []uint32
 	latencies                     []string
 	numbers                       []int64
+	// counts says that latencies are not read.
+	counts bool
 }
 
 // read unpacks a chunk.
@@ -134,6 +136,9 @@ func (r *rollupRows) read(c *column.Codec, b []byte, names *texts) (err error) {
 	r.calls, r.errs = intsOf(colRollupCalls, r.calls), intsOf(colRollupErrors, r.errs)
 	r.callers, r.callees = textsOf(colRollupCaller, r.callers), textsOf(colRollupCallee, r.callees)
 	r.operations, r.instances = textsOf(colRollupOperation, r.operations), textsOf(colRollupInstance, r.instances)
+	if r.counts {
+		return err
+	}
 	latencies, e := g.Strings(colLatency, n)
 	if err = cmp.Or(err, e); err != nil {
 		return err
@@ -201,6 +206,9 @@ func (s *sums) add(r *rollupRows, i int, minute int64) error {
 	row := &s.rows[n]
 	row.calls += uint64(r.calls[i])
 	row.errors += uint64(r.errs[i])
+	if r.counts {
+		return nil
+	}
 	if rest, err := row.latency.MergeEncoded(bytesOf(r.latencies[i])); err != nil || len(rest) > 0 {
 		return fmt.Errorf("%w: the latency of a roll-up: %w", ErrCorrupt, err)
 	}

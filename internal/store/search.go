@@ -105,8 +105,8 @@ type hit struct {
 	pos   Position
 }
 
-// firstBatch and maxBatch are the numbers of calls that are put together at once: few for the first page, so that what
-// is not asked for is not built.
+// firstBatch and maxBatch are the numbers of calls that are put together at once: few for the first page, unless the query
+// says how many it expects, so that what is not asked for is not built.
 const (
 	firstBatch = 32
 	maxBatch   = 512
@@ -135,7 +135,11 @@ func (s *Store) Search(ctx context.Context, q *Query, yield func(span.Call) bool
 	defer s.metrics.read("search", time.Now())
 	volumes := s.index.snapshot()
 	defer releaseAll(volumes)
-	run := &search{store: s, q: q, size: firstBatch, yield: yield, ids: make(map[chunkKey]*ids), wants: wantsOf(q)}
+	size := firstBatch
+	if q.Expect > 0 {
+		size = min(q.Expect, maxBatch)
+	}
+	run := &search{store: s, q: q, size: size, yield: yield, ids: make(map[chunkKey]*ids), wants: wantsOf(q)}
 	for _, v := range volumes {
 		if !v.bounds.may(q) {
 			continue

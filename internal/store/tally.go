@@ -223,6 +223,8 @@ type RollupQuery struct {
 	// Step is how many minutes are added up: a row then stands for those of its key in Step minutes, and its Minute is
 	// rounded down to a multiple of Step. 1 gives minutes as they are; 0 adds all up and gives From as minute.
 	Step int64
+	// Counts says that latencies are not needed: rows may come without.
+	Counts bool
 }
 
 // Minute gives the minute of the row that counts a minute.
@@ -259,7 +261,7 @@ func (s *Store) RollupsWithout(ctx context.Context, q RollupQuery, without map[R
 	for _, v := range volumes {
 		held[v.volume] = true
 	}
-	r := &tallyReader{store: s, q: q, yield: yield, held: held, without: without, apart: apart, sums: newSums(newTexts())}
+	r := &tallyReader{rows: rollupRows{counts: q.Counts}, store: s, q: q, yield: yield, held: held, without: without, apart: apart, sums: newSums(newTexts())}
 	for _, v := range volumes {
 		for _, t := range v.tops {
 			if err := r.read(ctx, t, q.From, q.To); err != nil || r.stopped {

@@ -34,7 +34,7 @@ func (h *Handler) dependencies(ctx context.Context, w *compat.Response, r *http.
 		return err
 	}
 	t, err := h.query.Topology(ctx, query.Range{From: to.Add(-lookback).UnixNano(), To: to.UnixNano()},
-		query.TopologyFilter{App: values.Get("service")})
+		query.TopologyFilter{App: values.Get("service"), Counts: true})
 	if err != nil {
 		return err
 	}

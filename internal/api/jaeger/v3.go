@@ -260,7 +260,7 @@ func (h *Handler) dependenciesV3(ctx context.Context, w *compat.Response, r *htt
 			}
 		}
 	}
-	t, err := h.query.Topology(ctx, query.Range{From: times[0].UnixNano(), To: times[1].UnixNano()}, query.TopologyFilter{})
+	t, err := h.query.Topology(ctx, query.Range{From: times[0].UnixNano(), To: times[1].UnixNano()}, query.TopologyFilter{Counts: true})
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func (h *Handler) remoteServices(ctx context.Context, w *compat.Response, r *htt
 	remote := []string{}
 	for _, s := range services {
 		t, err := h.query.Topology(ctx, query.Range{From: now.Add(-h.config.NamesLookback).UnixNano(), To: now.UnixNano()},
-			query.TopologyFilter{App: s})
+			query.TopologyFilter{App: s, Counts: true})
 		if err != nil {
 			return err
 		}
@@ -93,7 +93,7 @@ func (h *Handler) dependencies(ctx context.Context, w *compat.Response, r *http.
 	if err != nil {
 		return err
 	}
-	t, err := h.query.Topology(ctx, query.Range{From: from.UnixNano(), To: to.Add(time.Millisecond).UnixNano()}, query.TopologyFilter{})
+	t, err := h.query.Topology(ctx, query.Range{From: from.UnixNano(), To: to.Add(time.Millisecond).UnixNano()}, query.TopologyFilter{Counts: true})
 	if err != nil {
 		return err
 	}

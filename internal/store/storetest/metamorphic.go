@@ -357,6 +357,9 @@ func (m *model) searches(s step) error {
 			q.From = math.MinInt64
 		}
 		q.Lean = g.one(4)
+		if g.one(2) {
+			q.Expect = 1 + g.IntN(40)
+		}
 		want := naive(calls, &q)
 		if err := m.search(q, want, everything); err != nil {
 			return err
@@ -529,7 +532,8 @@ func (m *model) rollups(s step) error {
 	for i := range m.ranges {
 		rows = append(rows, m.ranges[i].Rollups...)
 	}
-	for _, q := range []store.RollupQuery{{To: 1 << 40}, {From: first + g.Int64N(4), To: first + g.Int64N(6), Step: g.Int64N(4)}} {
+	for _, q := range []store.RollupQuery{{To: 1 << 40}, {From: first + g.Int64N(4), To: first + g.Int64N(6), Step: g.Int64N(4)},
+		{From: first + g.Int64N(4), To: first + g.Int64N(6), Step: g.Int64N(4), Counts: true}} {
 		got := make(Sums)
 		minutes, err := m.store.Rollups(ctx, q, func(r *span.Rollup) bool {
 			got.Add(r)
