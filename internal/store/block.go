@@ -44,6 +44,7 @@ const (
 	colStart    // a server half's: distance from its client half's
 	colDuration // a server half's: what its client half's is longer by
 	colReceived
+	halfColumnsEnd
 )
 
 const (
@@ -80,11 +81,13 @@ func setFlags(h *span.Half, n int64) {
 
 // row is a call on its way into a block.
 type row struct {
-	call   *span.Call
-	time   int64 // Time(call)
-	trace  int   // the trace's number in the range
-	block  int
-	number int // of the row within the block
+	call *span.Call
+	time int64 // Time(call)
+	// shortest and longest are the durations of its halves.
+	shortest, longest int64
+	trace             int // the trace's number in the range
+	block             int
+	number            int // of the row within the block
 	// callee and operation as ranks, for sorting.
 	callee, operation int32
 }
@@ -100,33 +103,98 @@ func rawSize(c *span.Call) int {
 	return n
 }
 
-// blockWriter encodes one block after another. It is not safe for concurrent use.
+// gathered are the filter columns of the halves of one side, by column: each is of integers or of texts, and the other of
+// the two stays empty.
+type gathered struct {
+	ints  [halfColumnsEnd][]int64
+	texts [halfColumnsEnd]column.Texts
+}
+
+func (h *gathered) int(col int, v int64) { h.ints[col] = append(h.ints[col], v) }
+
+// blockWriter encodes one block after another. Rows are added, each looked at only once: their halves lie anywhere in the
+// range, and to fetch them from memory is a good part of what encoding costs. It is not safe for concurrent use.
 type blockWriter struct {
-	w        *column.Writer
-	payloads [2]*payloadColumns
-	ints     []int64
-	texts    []string
-	numbers  map[string]int
+	w              *column.Writer
+	rows           int
+	present, types []int64
+	traces         []int64
+	callers        column.Texts
+	callees        column.Texts
+	halves         [2]gathered
+	payloads       [2]*payloadColumns
+	resources      [2]resourceColumn
 }
 
 func newBlockWriter(c *column.Codec) *blockWriter {
-	return &blockWriter{w: column.NewWriter(c), numbers: make(map[string]int), payloads: [2]*payloadColumns{newPayloadColumns(), newPayloadColumns()}}
+	b := &blockWriter{w: column.NewWriter(c), payloads: [2]*payloadColumns{newPayloadColumns(), newPayloadColumns()}}
+	for side := range b.resources {
+		b.resources[side].numbers = make(map[string]int)
+	}
+	return b
 }
 
-func (b *blockWriter) callInts(id int, rows []row, value func(*row) int64) {
-	b.ints = b.ints[:0]
-	for i := range rows {
-		b.ints = append(b.ints, value(&rows[i]))
+// reset ends a block and lets go of its texts.
+func (b *blockWriter) reset() {
+	b.rows = 0
+	b.present, b.types, b.traces = b.present[:0], b.types[:0], b.traces[:0]
+	b.callers.Reset()
+	b.callees.Reset()
+	for side := range b.halves {
+		h := &b.halves[side]
+		for col := range h.ints {
+			h.ints[col] = h.ints[col][:0]
+			h.texts[col].Reset()
+		}
+		b.payloads[side].reset()
+		b.resources[side].reset()
 	}
-	b.w.Ints(id, b.ints)
 }
 
-func (b *blockWriter) callTexts(id int, rows []row, value func(*span.Call) string) {
-	b.texts = b.texts[:0]
-	for i := range rows {
-		b.texts = append(b.texts, value(rows[i].call))
+// add adds a row to the block.
+func (b *blockWriter) add(r *row) {
+	c := r.call
+	b.rows++
+	b.present = append(b.present, present(c))
+	b.types = append(b.types, int64(c.Type))
+	b.traces = append(b.traces, int64(r.trace))
+	b.callers.Add(c.Caller)
+	b.callees.Add(c.Callee)
+	if c.Client != nil {
+		b.addHalf(0, c.Client, c)
 	}
-	b.w.Strings(id, b.texts)
+	if c.Server != nil {
+		b.addHalf(1, c.Server, c)
+	}
+}
+
+func (b *blockWriter) addHalf(side int, h *span.Half, c *span.Call) {
+	to := &b.halves[side]
+	derived := derived(h, c)
+	to.int(colFlags, halfFlags(h))
+	to.int(colHalfType, int64(h.Type)-int64(c.Type))
+	to.int(colDerived, derived)
+	if derived&derivedApp == 0 {
+		to.texts[colApp].Add(h.App)
+	}
+	to.texts[colInstance].Add(h.Instance)
+	to.texts[colOperation].Add(h.Operation)
+	to.texts[colComponent].Add(h.Component)
+	to.texts[colResultCode].Add(h.ResultCode)
+	to.texts[colLocalAddr].Add(h.LocalAddr)
+	to.texts[colPeerAddr].Add(h.PeerAddr)
+	to.texts[colPeer].Add(h.Peer)
+	start, duration := h.Start, h.Duration
+	if side == 1 && c.Client != nil {
+		start, duration = start-c.Client.Start, c.Client.Duration-duration
+	}
+	to.int(colStart, start)
+	to.int(colDuration, duration)
+	if derived&firstReceived == 0 {
+		to.int(colReceived, h.Received)
+	}
+	b.payloads[side].add(h.Payload)
+	b.resources[side].add(h)
 }
 
 func half(c *span.Call, side int) *span.Half {
@@ -134,26 +202,6 @@ func half(c *span.Call, side int) *span.Half {
 		return c.Client
 	}
 	return c.Server
-}
-
-func (b *blockWriter) halfInts(id, side int, rows []row, value func(*span.Half, *span.Call) int64) {
-	b.ints = b.ints[:0]
-	for i := range rows {
-		if h := half(rows[i].call, side); h != nil {
-			b.ints = append(b.ints, value(h, rows[i].call))
-		}
-	}
-	b.w.Ints(id, b.ints)
-}
-
-func (b *blockWriter) halfTexts(id, side int, rows []row, value func(*span.Half) string) {
-	b.texts = b.texts[:0]
-	for i := range rows {
-		if h := half(rows[i].call, side); h != nil {
-			b.texts = append(b.texts, value(h))
-		}
-	}
-	b.w.Strings(id, b.texts)
 }
 
 func present(c *span.Call) int64 {
@@ -179,110 +227,72 @@ func derived(h *span.Half, c *span.Call) int64 {
 }
 
 // filter encodes the filter columns of a block.
-func (b *blockWriter) filter(rows []row) []byte {
-	b.w.Begin(len(rows), len(rows))
-	b.callInts(colPresent, rows, func(r *row) int64 { return present(r.call) })
-	b.callTexts(colCaller, rows, func(c *span.Call) string { return c.Caller })
-	b.callTexts(colCallee, rows, func(c *span.Call) string { return c.Callee })
-	b.callInts(colCallType, rows, func(r *row) int64 { return int64(r.call.Type) })
-	b.traces(rows)
-	for side, at := range [...]int{clientColumns, serverColumns} {
-		b.halfInts(at+colFlags, side, rows, func(h *span.Half, _ *span.Call) int64 { return halfFlags(h) })
-		b.halfInts(at+colHalfType, side, rows, func(h *span.Half, c *span.Call) int64 { return int64(h.Type) - int64(c.Type) })
-		b.halfInts(at+colDerived, side, rows, derived)
-		b.apps(at, side, rows)
-		b.halfTexts(at+colInstance, side, rows, func(h *span.Half) string { return h.Instance })
-		b.halfTexts(at+colOperation, side, rows, func(h *span.Half) string { return h.Operation })
-		b.halfTexts(at+colComponent, side, rows, func(h *span.Half) string { return h.Component })
-		b.halfTexts(at+colResultCode, side, rows, func(h *span.Half) string { return h.ResultCode })
-		b.halfTexts(at+colLocalAddr, side, rows, func(h *span.Half) string { return h.LocalAddr })
-		b.halfTexts(at+colPeerAddr, side, rows, func(h *span.Half) string { return h.PeerAddr })
-		b.halfTexts(at+colPeer, side, rows, func(h *span.Half) string { return h.Peer })
-		b.halfInts(at+colStart, side, rows, func(h *span.Half, c *span.Call) int64 {
-			if h == c.Server && c.Client != nil {
-				return h.Start - c.Client.Start
-			}
-			return h.Start
-		})
-		b.halfInts(at+colDuration, side, rows, func(h *span.Half, c *span.Call) int64 {
-			if h == c.Server && c.Client != nil {
-				return c.Client.Duration - h.Duration
-			}
-			return h.Duration
-		})
-		b.received(at, side, rows)
+func (b *blockWriter) filter() []byte {
+	b.w.Begin(b.rows, b.rows)
+	b.w.Ints(colPresent, b.present)
+	b.w.Texts(colCaller, &b.callers)
+	b.w.Texts(colCallee, &b.callees)
+	b.w.Ints(colCallType, b.types)
+	b.w.Index(colTrace, b.traces)
+	for side, at := range sideColumns {
+		for col := range halfColumnsEnd {
+			b.w.Ints(at+col, b.halves[side].ints[col])
+			b.w.Texts(at+col, &b.halves[side].texts[col])
+		}
 	}
 	return b.w.Append(nil)
-}
-
-// apps and received leave out what derived says.
-func (b *blockWriter) apps(at, side int, rows []row) {
-	b.texts = b.texts[:0]
-	for i := range rows {
-		if h := half(rows[i].call, side); h != nil && derived(h, rows[i].call)&derivedApp == 0 {
-			b.texts = append(b.texts, h.App)
-		}
-	}
-	b.w.Strings(at+colApp, b.texts)
-}
-
-func (b *blockWriter) received(at, side int, rows []row) {
-	b.ints = b.ints[:0]
-	for i := range rows {
-		if h := half(rows[i].call, side); h != nil && derived(h, rows[i].call)&firstReceived == 0 {
-			b.ints = append(b.ints, h.Received)
-		}
-	}
-	b.w.Ints(at+colReceived, b.ints)
 }
 
 // payload encodes the payload columns of a block.
-func (b *blockWriter) payload(rows []row) []byte {
-	b.w.Begin(len(rows), len(rows))
+func (b *blockWriter) payload() []byte {
+	b.w.Begin(b.rows, b.rows)
 	for side, p := range b.payloads {
-		for i := range rows {
-			if h := half(rows[i].call, side); h != nil {
-				p.add(h.Payload)
-			}
-		}
 		p.encode(b.w, side)
-		p.reset()
-		b.resources(side, rows)
+		b.resources[side].encode(b.w, side)
 	}
 	return b.w.Append(nil)
 }
 
-// resources writes the resources: one for each instance where all halves of an instance have the same, else one for each
-// half.
-func (b *blockWriter) resources(side int, rows []row) {
-	clear(b.numbers)
-	b.texts = b.texts[:0]
-	halves, single := 0, true
-	var last *span.Half
-	for i := range rows {
-		h := half(rows[i].call, side)
-		if h == nil {
-			continue
-		}
-		halves++
-		if last != nil && last.Instance == h.Instance && viewOf(last.Resource) == viewOf(h.Resource) {
-			continue
-		}
-		last = h
-		n, ok := b.numbers[h.Instance]
-		if !ok {
-			b.numbers[h.Instance] = len(b.texts)
-			b.texts = append(b.texts, viewOf(h.Resource))
-		} else if b.texts[n] != viewOf(h.Resource) {
-			single = false
-			break
-		}
-	}
-	if single && column.Numbered(halves, len(b.texts)) {
-		b.w.Strings(colResourceOf+side, b.texts)
+// resourceColumn collects the resources of one side: one for each instance where all halves of an instance have the same,
+// else one for each half.
+type resourceColumn struct {
+	all     []string
+	numbers map[string]int // of instances, in own
+	own     []string
+	several bool // resources of one instance
+	last    struct{ instance, resource string }
+}
+
+func (c *resourceColumn) reset() {
+	clear(c.all)
+	clear(c.numbers)
+	clear(c.own)
+	c.all, c.own, c.several = c.all[:0], c.own[:0], false
+	c.last.instance, c.last.resource = "", ""
+}
+
+func (c *resourceColumn) add(h *span.Half) {
+	resource := viewOf(h.Resource)
+	first := len(c.all) == 0
+	c.all = append(c.all, resource)
+	if c.several || !first && c.last.instance == h.Instance && c.last.resource == resource {
 		return
 	}
-	b.halfTexts(colResource+side, side, rows, func(h *span.Half) string { return viewOf(h.Resource) })
+	c.last.instance, c.last.resource = h.Instance, resource
+	if n, ok := c.numbers[h.Instance]; !ok {
+		c.numbers[h.Instance] = len(c.own)
+		c.own = append(c.own, resource)
+	} else if c.own[n] != resource {
+		c.several = true
+	}
+}
+
+func (c *resourceColumn) encode(w *column.Writer, side int) {
+	if !c.several && column.Numbered(len(c.all), len(c.own)) {
+		w.Strings(colResourceOf+side, c.own)
+		return
+	}
+	w.Strings(colResource+side, c.all)
 }
 
 // filters reads the filter columns of a block, each when it is asked for. It is not safe for concurrent use.
@@ -550,12 +560,4 @@ func (f *filters) fillHalf(side, row int, c *span.Call, a *arena) *span.Half {
 	h.Peer = a.string(f.halfText(side, colPeer).At(at))
 	h.Start, h.Duration, h.Received = f.start(side, row), f.duration(side, row), f.received(side, row)
 	return h
-}
-
-func (b *blockWriter) traces(rows []row) {
-	b.ints = b.ints[:0]
-	for i := range rows {
-		b.ints = append(b.ints, int64(rows[i].trace))
-	}
-	b.w.Index(colTrace, b.ints)
 }

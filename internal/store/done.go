@@ -30,8 +30,7 @@ type block struct {
 }
 
 func (b *block) add(r *row) {
-	shortest, longest := durations(r.call)
-	b.bounds.add(r.time, shortest, longest)
+	b.bounds.add(r.time, r.shortest, r.longest)
 	b.marks |= marks(r.call)
 }
 

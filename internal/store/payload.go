@@ -187,7 +187,7 @@ func (t *token) appendTo(b []byte) []byte {
 // payloadColumns collects the payloads of one side of a block. It aliases the payloads until encode.
 type payloadColumns struct {
 	fields  []payloadField
-	texts   [][]string // by field
+	texts   []column.Texts // by field
 	numbers [][]int64
 	byField map[payloadField]int
 	shapes  map[string]int64
@@ -205,8 +205,8 @@ func newPayloadColumns() *payloadColumns {
 
 func (p *payloadColumns) reset() {
 	for i := range p.fields {
-		clear(p.texts[i])
-		p.texts[i], p.numbers[i] = p.texts[i][:0], p.numbers[i][:0]
+		p.texts[i].Reset()
+		p.numbers[i] = p.numbers[i][:0]
 	}
 	clear(p.fields)
 	clear(p.byField)
@@ -260,7 +260,7 @@ func (p *payloadColumns) put(t *token) int {
 			p.byField[t.payloadField] = at
 			p.fields = append(p.fields, t.payloadField)
 			if at == len(p.texts) {
-				p.texts, p.numbers = append(p.texts, nil), append(p.numbers, nil)
+				p.texts, p.numbers = append(p.texts, column.Texts{}), append(p.numbers, nil)
 			}
 		}
 	}
@@ -269,7 +269,7 @@ func (p *payloadColumns) put(t *token) int {
 	case t.numeric():
 		p.numbers[at] = append(p.numbers[at], int64(t.num))
 	default:
-		p.texts[at] = append(p.texts[at], viewOf(t.data))
+		p.texts[at].Add(viewOf(t.data))
 	}
 	return at
 }
@@ -300,7 +300,7 @@ func (p *payloadColumns) encode(w *column.Writer, side int) {
 		case f.numeric():
 			w.Ints(colFields+2*i+side, p.numbers[i])
 		default:
-			w.Strings(colFields+2*i+side, p.texts[i])
+			w.Texts(colFields+2*i+side, &p.texts[i])
 		}
 	}
 }

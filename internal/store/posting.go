@@ -123,7 +123,7 @@ func (p *postings) begin() { clear(p.last[:]) }
 
 func (p *postings) add(block int, r *row) {
 	c := r.call
-	shortest, longest := durations(c)
+	shortest, longest := r.shortest, r.longest
 	p.put(fieldCaller, c.Caller, block, r.time, shortest, longest)
 	p.put(fieldCallee, c.Callee, block, r.time, shortest, longest)
 	p.put(fieldOperation, c.Operation(), block, r.time, shortest, longest)

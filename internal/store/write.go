@@ -40,11 +40,9 @@ type scratch struct {
 func (s *scratch) forget() {
 	clear(s.rows)
 	s.blocks.w.Forget()
-	clear(s.blocks.texts[:cap(s.blocks.texts)])
 	for _, p := range s.blocks.payloads {
 		clear(p.tokens[:cap(p.tokens)])
 	}
-	clear(s.blocks.numbers)
 	s.ids.w.Forget()
 	clear(s.ids.texts[:cap(s.ids.texts)])
 }
@@ -148,8 +146,11 @@ func (w *rangeWriter) sort() {
 	callees, operations := make(map[string]int32), make(map[string]int32)
 	for i := range w.r.Calls {
 		c := &w.r.Calls[i]
-		w.rows[i] = row{call: c, time: Time(c), callee: number(callees, c.Callee), operation: number(operations, c.Operation())}
 		shortest, longest := durations(c)
+		w.rows[i] = row{
+			call: c, time: Time(c), shortest: shortest, longest: longest,
+			callee: number(callees, c.Callee), operation: number(operations, c.Operation()),
+		}
 		w.done.add(w.rows[i].time, shortest, longest)
 	}
 	calleeRank, operationRank := ranks(callees), ranks(operations)
@@ -251,10 +252,12 @@ func (w *rangeWriter) blocks() {
 		for i := range rows[:n] {
 			b.add(&rows[i])
 			index.add(number, &rows[i])
+			bw.add(&rows[i])
 		}
 		w.done.blocks = append(w.done.blocks, b)
-		w.value(kindFilter, number, bw.filter(rows[:n]))
-		w.value(kindPayload, number, bw.payload(rows[:n]))
+		w.value(kindFilter, number, bw.filter())
+		w.value(kindPayload, number, bw.payload())
+		bw.reset()
 		rows = rows[n:]
 	}
 	w.done.unindexed = index.unindexed()

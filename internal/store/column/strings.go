@@ -54,6 +54,11 @@ func (w *Writer) appendStrings(dst []byte, v []string) []byte {
 		dst = append(dst, textDict)
 		return w.appendIndex(w.appendDict(dst, w.dict), w.ints)
 	}
+	return w.appendUnnumbered(dst, v)
+}
+
+// appendUnnumbered writes texts that are too many for a dictionary.
+func (w *Writer) appendUnnumbered(dst []byte, v []string) []byte {
 	if out, ok := w.appendPattern(dst, v); ok {
 		return out
 	}
