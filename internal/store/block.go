@@ -79,17 +79,25 @@ func setFlags(h *span.Half, n int64) {
 	h.LoadTest, h.Coarse, h.Shared = n&flagLoadTest != 0, n&flagCoarse != 0, n&flagShared != 0
 }
 
-// row is a call on its way into a block.
+// row is a call on its way into a block, with what is often asked of it: its halves lie anywhere in memory.
 type row struct {
 	call *span.Call
 	time int64 // Time(call)
 	// shortest and longest are the durations of its halves.
 	shortest, longest int64
-	trace             int // the trace's number in the range
-	block             int
-	number            int // of the row within the block
+	trace             int32 // the trace's number in the range
+	block             int32
+	number            int32 // of the row within the block
+	raw               int32 // rawSize(call)
 	// callee and operation as ranks, for sorting.
 	callee, operation int32
+	marks             byte
+}
+
+func newRow(c *span.Call) row {
+	r := row{call: c, time: Time(c), raw: int32(min(rawSize(c), maxBlockBytes)), marks: marks(c)}
+	r.shortest, r.longest = durations(c)
+	return r
 }
 
 // rawSize is about the bytes of a call's columns before compression.
@@ -116,7 +124,7 @@ func (h *gathered) int(col int, v int64) { h.ints[col] = append(h.ints[col], v) 
 // range, and to fetch them from memory is a good part of what encoding costs. It is not safe for concurrent use.
 type blockWriter struct {
 	w              *column.Writer
-	rows           int
+	rows, fetched  int
 	present, types []int64
 	traces         []int64
 	callers        column.Texts
@@ -132,6 +140,28 @@ func newBlockWriter(c *column.Codec) *blockWriter {
 		b.resources[side].numbers = make(map[string]int)
 	}
 	return b
+}
+
+// ahead is how many rows are fetched together.
+const ahead = 16
+
+// fetch reads a little of each part of some rows that are about to be added. Where add would wait for memory part after part,
+// the processor fetches what is read here side by side.
+func (b *blockWriter) fetch(rows []row) {
+	n := 0
+	for i := range rows {
+		c := rows[i].call
+		for _, h := range [...]*span.Half{c.Client, c.Server} {
+			if h == nil {
+				continue
+			}
+			n += int(h.Status) + len(h.App) + len(h.ResultCode) + int(h.Start) + len(h.Resource)
+			for at := 0; at < len(h.Payload); at += 64 {
+				n += int(h.Payload[at])
+			}
+		}
+	}
+	b.fetched = n
 }
 
 // reset ends a block and lets go of its texts.

@@ -31,7 +31,7 @@ type block struct {
 
 func (b *block) add(r *row) {
 	b.bounds.add(r.time, r.shortest, r.longest)
-	b.marks |= marks(r.call)
+	b.marks |= r.marks
 }
 
 func marks(c *span.Call) byte {

@@ -1,9 +1,9 @@
 package store
 
 import (
-	"cmp"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/bits"
 	"slices"
 	"sort"
@@ -99,40 +99,24 @@ func numberTraces(rows []*row, yield func(t id.Trace, number int)) {
 	for i, number := 0, 0; i < len(rows); number++ {
 		n := traceRun(rows[i:])
 		for _, r := range rows[i : i+n] {
-			r.trace = number
+			r.trace = int32(number)
 		}
 		yield(rows[i].call.Lead().Trace, number)
 		i += n
 	}
 }
 
-// traceOrder is a row's trace as two numbers, and its place.
-type traceOrder struct {
-	high, low uint64
-	at        int
-}
-
 // sortByTrace gives the rows in the order of traces and, within a trace, as they stand. The slice is valid until the next
 // call.
 func (s *scratch) sortByTrace(rows []row) []*row {
-	s.keys = slices.Grow(s.keys[:0], len(rows))[:len(rows)]
-	keys := s.keys
+	orders := s.order.begin(len(rows))
 	for i := range rows {
 		t := &rows[i].call.Lead().Trace
-		keys[i] = traceOrder{binary.BigEndian.Uint64(t[:8]), binary.BigEndian.Uint64(t[8:]), i}
+		orders[i] = order{binary.BigEndian.Uint64(t[:8]), binary.BigEndian.Uint64(t[8:]), i}
 	}
-	slices.SortFunc(keys, func(a, b traceOrder) int {
-		switch {
-		case a.high != b.high:
-			return cmp.Compare(a.high, b.high)
-		case a.low != b.low:
-			return cmp.Compare(a.low, b.low)
-		}
-		return a.at - b.at
-	})
 	s.byTrace = slices.Grow(s.byTrace[:0], len(rows))[:len(rows)]
-	for i := range keys {
-		s.byTrace[i] = &rows[keys[i].at]
+	for i, o := range s.order.sort(math.MaxUint64) {
+		s.byTrace[i] = &rows[o.at]
 	}
 	return s.byTrace
 }

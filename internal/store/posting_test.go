@@ -16,7 +16,8 @@ func TestHostsByHash(t *testing.T) {
 		for i := range hosts {
 			h := &span.Half{Kind: span.KindServer, PeerAddr: fmt.Sprintf("10.0.%d.%d:%d", b, i, 1000+i), Start: int64(b)}
 			c := span.Alone(h, "")
-			p.add(b, &row{call: &c, time: h.Start})
+			r := newRow(&c)
+			p.add(b, &r)
 		}
 	}
 	r := &rangeInfo{done: &done{unindexed: p.unindexed()}}

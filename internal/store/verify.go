@@ -197,7 +197,7 @@ func (x *verifier) block(r *rangeInfo, n int, traces []verifiedTrace, index *pos
 			return fmt.Errorf("%w: call %d does not fit its ids", ErrCorrupt, i)
 		}
 		t.taken++
-		row := row{call: &c, time: Time(&c)}
+		row := newRow(&c)
 		got.add(&row)
 		index.add(n, &row)
 		return nil

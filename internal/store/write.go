@@ -30,15 +30,16 @@ type rangeWriter struct {
 type scratch struct {
 	blocks *blockWriter
 	ids    *idsWriter
-	// rows are those of the range, keys and byTrace bring them into order.
-	rows    []row
-	keys    []traceOrder
-	byTrace []*row
+	// rows are those of the range, unsorted, order and byTrace bring them into order.
+	rows, unsorted []row
+	order          sorter
+	byTrace        []*row
 }
 
 // forget lets go of the range's texts, which alias the requests that brought them.
 func (s *scratch) forget() {
 	clear(s.rows)
+	clear(s.unsorted)
 	s.blocks.w.Forget()
 	for _, p := range s.blocks.payloads {
 		clear(p.tokens[:cap(p.tokens)])
@@ -141,26 +142,28 @@ func (w *rangeWriter) encode() {
 
 // sort brings the calls into the order of blocks: callee, operation, time.
 func (w *rangeWriter) sort() {
-	w.scratch.rows = slices.Grow(w.scratch.rows[:0], len(w.r.Calls))[:len(w.r.Calls)]
-	w.rows = w.scratch.rows
+	n := len(w.r.Calls)
+	w.scratch.rows = slices.Grow(w.scratch.rows[:0], n)[:n]
+	w.scratch.unsorted = slices.Grow(w.scratch.unsorted[:0], n)[:n]
+	rows := w.scratch.unsorted
 	callees, operations := make(map[string]int32), make(map[string]int32)
 	for i := range w.r.Calls {
-		c := &w.r.Calls[i]
-		shortest, longest := durations(c)
-		w.rows[i] = row{
-			call: c, time: Time(c), shortest: shortest, longest: longest,
-			callee: number(callees, c.Callee), operation: number(operations, c.Operation()),
-		}
-		w.done.add(w.rows[i].time, shortest, longest)
+		c, r := &w.r.Calls[i], &rows[i]
+		*r = newRow(c)
+		r.callee, r.operation = number(callees, c.Callee), number(operations, c.Operation())
+		w.done.add(r.time, r.shortest, r.longest)
 	}
 	calleeRank, operationRank := ranks(callees), ranks(operations)
-	for i := range w.rows {
-		r := &w.rows[i]
-		r.callee, r.operation = calleeRank[r.callee], operationRank[r.operation]
+	orders := w.scratch.order.begin(n)
+	for i := range rows {
+		r := &rows[i]
+		high := uint64(calleeRank[r.callee])*uint64(len(operations)) + uint64(operationRank[r.operation])
+		orders[i] = order{high, uint64(r.time) ^ 1<<63, i} // negative times first
 	}
-	slices.SortFunc(w.rows, func(a, b row) int {
-		return cmp.Or(cmp.Compare(a.callee, b.callee), cmp.Compare(a.operation, b.operation), cmp.Compare(a.time, b.time))
-	})
+	w.rows = w.scratch.rows
+	for i, o := range w.scratch.order.sort(uint64(len(callees)) * uint64(len(operations))) {
+		w.rows[i] = rows[o.at]
+	}
 }
 
 func number(numbers map[string]int32, s string) int32 {
@@ -190,11 +193,11 @@ func ranks(numbers map[string]int32) []int32 {
 func (w *rangeWriter) cut() {
 	at, n, size := 0, 0, 0
 	for i := range w.rows {
-		raw := rawSize(w.rows[i].call)
+		raw := int(w.rows[i].raw)
 		if n == maxBlockRows || n > 0 && size+raw > maxBlockBytes {
 			at, n, size = at+1, 0, 0
 		}
-		w.rows[i].block, w.rows[i].number = at, n
+		w.rows[i].block, w.rows[i].number = int32(at), int32(n)
 		n++
 		size += raw
 	}
@@ -244,12 +247,15 @@ func (w *rangeWriter) blocks() {
 	for rows := w.rows; len(rows) > 0; {
 		number := len(w.done.blocks)
 		n := 1
-		for n < len(rows) && rows[n].block == number {
+		for n < len(rows) && rows[n].block == int32(number) {
 			n++
 		}
 		var b block
 		index.begin()
 		for i := range rows[:n] {
+			if i%ahead == 0 {
+				bw.fetch(rows[i:min(i+ahead, n)])
+			}
 			b.add(&rows[i])
 			index.add(number, &rows[i])
 			bw.add(&rows[i])
