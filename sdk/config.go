@@ -63,6 +63,10 @@ type Config struct {
 	KeepErrors      bool          `yaml:"keep_errors"`
 	KeepSlowerThan  time.Duration `yaml:"keep_slower_than"`
 	Sampler         Sampler       `yaml:"-"`
+	// DisableDigest are components, by the names of their files, that have no digest log, or "all". Stat logs go on. Default: none.
+	DisableDigest []string `yaml:"disable_digest"`
+	// Encoders write the digest lines of components in a form of their own. Default: none.
+	Encoders map[Component]Encoder `yaml:"-"`
 	// Format of the lines. Default JSON.
 	Format Format `yaml:"format"`
 	// StatInterval is the time between two stat lines of a key, at least 1s. Default 5s.
@@ -195,6 +199,9 @@ func (c *Config) Validate() error {
 		return bad("sys_baggage_bytes", c.SysBaggageBytes, "0 or more")
 	}
 	if _, err := newSamplingPlan(c.sampling()); err != nil {
+		return err
+	}
+	if _, err := newDigestSet(c); err != nil {
 		return err
 	}
 	keys := make(map[string]Propagation)

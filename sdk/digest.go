@@ -265,6 +265,7 @@ type resolved struct {
 	url   urlParts          // of HTTP, where no tag has it
 	port  int64             // of Span.remote, where that is the host only
 	kept  string            // why it is logged although its trace is sampled out
+	own   []byte            // the line, of a component with an Encoder
 }
 
 // resolve finds the tags that fill standard fields. The span has ended.

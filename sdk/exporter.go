@@ -23,15 +23,12 @@ type Exporter interface {
 	Close() error
 }
 
-// export hands an ended span to the exporters; r.kept says why, if its trace is sampled out.
+// export hands an ended span to the exporters.
 func (t *Tracer) export(s *Span, r *resolved) {
 	if len(t.config.Exporters) == 0 {
 		return
 	}
 	d := s.data(r)
-	if r.kept != "" {
-		d.Tags = append(d.Tags, String(keySampledOut, r.kept))
-	}
 	for _, e := range t.config.Exporters {
 		e.Export(d)
 	}
@@ -82,18 +79,22 @@ type SpanData struct {
 	DroppedTags, DroppedEvents, DroppedLinks int
 }
 
-// data copies what an exporter needs of an ended span, which will be used again.
+// data copies what an exporter needs of an ended span, which will be used again. A tag marks one whose trace is sampled out.
 func (s *Span) data(r *resolved) *SpanData {
 	more := s.extra()
 	remote := s.remote
 	if r.port > 0 {
 		remote = hostPort(remote, strconv.FormatInt(r.port, 10))
 	}
+	tags := slices.Clone(s.tags)
+	if r.kept != "" {
+		tags = append(tags, String(keySampledOut, r.kept))
+	}
 	return &SpanData{
 		TraceID: s.traceID, Trace: s.trace, SpanID: s.spanID, ID: s.id8, Parent: s.parent8, State: s.state, Kind: s.kind,
 		Component: s.component, Random: s.random, Start: s.start, Duration: s.duration, Operation: s.operation, ResultCode: s.resultCode,
 		Failed: s.failed, Succeeded: s.succeeded, Message: more.message, Local: s.local, Remote: remote, RemoteApp: s.remoteApp,
-		Business: s.biz, System: s.sys, Tags: slices.Clone(s.tags), Events: more.events, Links: more.links,
+		Business: s.biz, System: s.sys, Tags: tags, Events: more.events, Links: more.links,
 		DroppedTags: more.droppedTags, DroppedEvents: more.droppedEvents, DroppedLinks: more.droppedLinks,
 	}
 }

@@ -3,6 +3,7 @@ package twinspan
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +11,9 @@ import (
 
 // javaPrefix begins SOFATracer's Spring properties.
 const javaPrefix = "com.alipay.sofa.tracer."
+
+// javaPrefix4 begins them in SOFABoot 4.
+const javaPrefix4 = "sofa.boot.tracer."
 
 // javaSettings are the properties of Java SOFATracer that mean the same here, under both of their names: that of
 // sofa.tracer.properties (SofaTracerConfiguration) and that of Spring (SofaTracerProperties).
@@ -32,15 +36,23 @@ var javaSettings = map[string]func(c *Config, value string) error{
 		return errors.Join(c.Set("biz_baggage_bytes", v), c.Set("sys_baggage_bytes", v))
 	},
 	"tracer_async_appender_allow_discard": setJavaDiscard,
+	"disable_middleware_digest_log":       setJavaDisabled,
+	javaPrefix + "disableDigestLog":       setJavaDisabled,
 }
 
 // setProperty sets what a line of a properties file names.
 func (c *Config) setProperty(name, value string) error {
+	if rest, ok := strings.CutPrefix(name, javaPrefix4); ok {
+		name = javaPrefix + rest
+	}
 	if set, ok := javaSettings[name]; ok {
 		if err := set(c, value); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		return nil
+	}
+	if file, ok := strings.CutPrefix(name, javaPrefix+"disableConfiguration["); ok {
+		return c.disableJavaDigest(name, strings.TrimSuffix(file, "]"), value)
 	}
 	if strings.HasPrefix(name, javaPrefix) || strings.HasPrefix(name, "tracer_") {
 		return fmt.Errorf("%w: %s is a setting of Java SOFATracer that means nothing here; take it out", ErrConfig, name)
@@ -55,6 +67,38 @@ func setJavaFormat(c *Config, value string) error {
 	}
 	if c.Format = Text; json {
 		c.Format = JSON
+	}
+	return nil
+}
+
+func setJavaDisabled(c *Config, value string) error {
+	off, err := strconv.ParseBool(value)
+	if err != nil {
+		return fmt.Errorf("%w: it is %q; it has to be true or false", ErrConfig, value)
+	}
+	if off {
+		c.DisableDigest = append(c.DisableDigest, allComponents)
+	}
+	return nil
+}
+
+// javaFiles are the components of Java's that have another name here.
+var javaFiles = map[string]Component{"spring-mvc": HTTPServer, "okhttp": HTTPClient, "resttemplate": HTTPClient, "feign": HTTPClient}
+
+// disableJavaDigest takes disableConfiguration[okhttp-digest.log]; keys of another form have no effect in Java.
+func (c *Config) disableJavaDigest(name, file, value string) error {
+	off, err := strconv.ParseBool(value)
+	component, isDigest := strings.CutSuffix(file, "-digest.log")
+	if other, ok := javaFiles[component]; ok {
+		component = other.String()
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w: it is %q; it has to be true or false", name, ErrConfig, value)
+	case !isDigest || !slices.Contains(componentNames(), component):
+		return fmt.Errorf("%s: %w: there is no such log here; it has to be like %sdisableConfiguration[redis-digest.log]", name, ErrConfig, javaPrefix)
+	case off && !slices.Contains(c.DisableDigest, component):
+		c.DisableDigest = append(c.DisableDigest, component)
 	}
 	return nil
 }

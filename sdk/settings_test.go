@@ -31,6 +31,18 @@ func TestReadFile(t *testing.T) {
 			c.App, c.LogDir, c.BizBaggageBytes, c.SysBaggageBytes = "ledger", "/var/log/pay/tracelog", 99, 99
 			c.Retention, c.StatInterval = 12*time.Hour, 5*time.Second
 		}, ""},
+		{"Java's switches", "com.alipay.sofa.tracer.disableConfiguration[okhttp-digest.log]=true\ncom.alipay.sofa.tracer.disableConfiguration[feign-digest.log]=true\n" +
+			"com.alipay.sofa.tracer.disableConfiguration[redis-digest.log]=false\nsofa.boot.tracer.disableConfiguration[spring-mvc-digest.log]=true\n", func(c *Config) {
+			c.DisableDigest = []string{"httpclient", "http-server"}
+		}, ""},
+		{"Java's switch of all", "disable_middleware_digest_log=true\nsofa.boot.tracer.disableDigestLog=false\n", func(c *Config) {
+			c.DisableDigest = []string{"all"}
+		}, ""},
+		{"a log that we do not have", "com.alipay.sofa.tracer.disableConfiguration[spring_mvc_digest_log_name]=true\n", nil, "there is no such log here"},
+		{"sampling", "sample_per_second=12.5\nsample_rules = http-server:server:GET /health*=0%, *:*:*=5/s\nkeep_errors=true\nkeep_slower_than=2s\n", func(c *Config) {
+			c.SamplePerSecond, c.KeepErrors, c.KeepSlowerThan = 12.5, true, 2*time.Second
+			c.SampleRules = []SampleRule{"http-server:server:GET /health*=0%", "*:*:*=5/s"}
+		}, ""},
 		{"an unknown name", "format=json\nsample_percent=1\n", nil, `:2: tracer configuration: there is no setting "sample_percent"`},
 		{"no value of its type", "queue_size=many\n", nil, `:1: tracer configuration: queue_size is "many"; it has to be a whole number`},
 		{"a duration without unit", "stat_interval=5\n", nil, `it has to be a duration with a unit, such as 5s`},

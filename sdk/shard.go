@@ -78,11 +78,16 @@ func (t *Tracer) finish(s *Span) {
 	if !s.sampled {
 		r.kept = t.sampling.Load().kept(s)
 	}
+	logs := (s.sampled || r.kept != "") && !t.digests.off[s.component]
+	if logs && t.digests.encoders[s.component] != nil {
+		r.own = t.digests.ownLine(s, &r) // not under the lock: it is the application's
+		logs = r.own != nil
+	}
 	sh := t.shards.pool.Get().(*shard)
 	sh.mu.Lock()
 	sh.spans++
 	sh.stats.add(t, s, &r)
-	done := !s.sampled && r.kept == "" || t.write(sh, s, &r)
+	done := !logs || t.write(sh, s, &r)
 	sh.mu.Unlock()
 	t.shards.pool.Put(sh)
 	if !done {
@@ -113,7 +118,11 @@ func (t *Tracer) write(sh *shard, s *Span, r *resolved) bool {
 		}
 	}
 	before := len(c.b)
-	c.b = sh.encoder.line(c.b, s, r)
+	if r.own != nil {
+		c.b = append(c.b, r.own...)
+	} else {
+		c.b = sh.encoder.line(c.b, s, r)
+	}
 	c.lines++
 	sh.lines++
 	sh.bytes += len(c.b) - before

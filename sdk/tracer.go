@@ -18,6 +18,7 @@ type Tracer struct {
 	config    Config
 	generator *id.Generator
 	sampling  atomic.Pointer[samplingPlan]
+	digests   digestSet
 	shards    *shards
 	reporter  *reporter
 	counters  counters
@@ -64,6 +65,9 @@ func makeTracer(c Config) *Tracer {
 	if plan, err := newSamplingPlan(c.sampling()); err == nil { // Validate has seen to that
 		t.sampling.Store(plan)
 	}
+	if digests, err := newDigestSet(&c); err == nil { // as well
+		t.digests = digests
+	}
 	t.reporter = newReporter(t)
 	return t
 }
@@ -89,6 +93,7 @@ func (t *Tracer) Flush() {
 func (t *Tracer) FlushStats() {
 	if t != nil {
 		t.reporter.flushStats()
+		t.flushExporters()
 	}
 }
 
