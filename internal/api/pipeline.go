@@ -15,16 +15,19 @@ type Pipeline struct {
 	ConfiguredWindowSeconds float64 `json:"configuredWindowSeconds"`
 	// SyncSeconds is the mean duration of a sync of the log since the process started.
 	SyncSeconds float64 `json:"syncSeconds"`
-	Disk        Disk    `json:"disk"`
-	Process     Process `json:"process"`
-	NotReady    string  `json:"notReady"`
+	// SyncP50Seconds and SyncP99Seconds are of the syncs of the last minute, 0 where there were none.
+	SyncP50Seconds float64 `json:"syncP50Seconds"`
+	SyncP99Seconds float64 `json:"syncP99Seconds"`
+	Disk           Disk    `json:"disk"`
+	Process        Process `json:"process"`
+	NotReady       string  `json:"notReady"`
 }
 
 // Stage is one part of the way.
 type Stage struct {
 	// Name is receive, log, pair or store.
 	Name string `json:"name"`
-	// PerSecond is what the first of Counters grew by a second, of late.
+	// PerSecond is what the first of Counters grew by a second, over 5 seconds; of store, which takes ranges, over 10 minutes.
 	PerSecond float64 `json:"perSecond"`
 	// LagSeconds is the age of the oldest thing that waits for this stage, Depth the number of things that wait in it, and
 	// DepthBytes their size; LimitBytes is what that may be, 0 for no limit of its own.
@@ -49,11 +52,13 @@ type Disk struct {
 	Bytes    int64 `json:"bytes"`
 	LogBytes int64 `json:"logBytes"`
 	// MaxBytes is the limit of the store; 0: none but the disk.
-	MaxBytes      int64       `json:"maxBytes"`
+	MaxBytes int64 `json:"maxBytes"`
+	// FreeBytes is what is free on the disk, less store.reserve_bytes; other programs may take of it.
+	FreeBytes     int64       `json:"freeBytes"`
 	RetentionDays int         `json:"retentionDays"`
 	Days          []StatusDay `json:"days"`
-	// BytesPerDay is what a day takes at the rate of late, 0 where that is not known yet. ForecastDays is the number of days that
-	// will be kept then, by days and by bytes.
+	// BytesPerDay is what a day takes at the rate of the last ten minutes, 0 where that is not known yet. ForecastDays is the number of days that
+	// will be kept then, by days, by bytes and by the disk's size.
 	BytesPerDay  int64   `json:"bytesPerDay"`
 	ForecastDays float64 `json:"forecastDays"`
 }
@@ -64,6 +69,8 @@ type Process struct {
 	HeapBytes     int64   `json:"heapBytes"`
 	CPUSeconds    float64 `json:"cpuSeconds"`
 	Goroutines    int64   `json:"goroutines"`
+	// LimitBytes is memory.limit_bytes as it is in force, 0 for none.
+	LimitBytes int64 `json:"limitBytes"`
 }
 
 func (a *API) pipelineHealth(context.Context, *http.Request, *input) (answer, error) {

@@ -49,3 +49,11 @@ func controlGroupLimit(files []string) int64 {
 	}
 	return 0
 }
+
+// memoryLimit is the limit that the collector of garbage keeps to, 0 for none.
+func memoryLimit() int64 {
+	if limit := debug.SetMemoryLimit(-1); limit < math.MaxInt64 {
+		return limit
+	}
+	return 0
+}

@@ -3,9 +3,11 @@ package app
 import (
 	"context"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/twinspan/twinspan/internal/api"
@@ -25,6 +27,7 @@ var stages = []stage{
 		through: []shown{
 			{"halves", "twinspan_ingest_halves_total", ""}, {"stats", "twinspan_ingest_stats_total", ""},
 			{"resent", "twinspan_ingest_resent_halves_total", ""}, {"requests", "twinspan_receiver_requests_total", "outcome"},
+			{"received", "twinspan_receiver_spans_total", "protocol"},
 		},
 		lost: []shown{
 			{"refused", "twinspan_ingest_refused_halves_total", "reason"},
@@ -37,7 +40,7 @@ var stages = []stage{
 		name: "log",
 		through: []shown{
 			{"records", "twinspan_wal_records_total", ""}, {"bytes", "twinspan_wal_appended_bytes_total", ""},
-			{"syncs", "twinspan_wal_fsync_duration_seconds", ""},
+			{"syncs", syncMetric, ""},
 		},
 		lost: []shown{
 			{"failures", "twinspan_wal_append_failures_total", "reason"}, {"skipped", "twinspan_wal_skipped_records_total", ""},
@@ -59,44 +62,83 @@ var stages = []stage{
 		through: []shown{
 			{"calls", "twinspan_collect_stored_calls_total", ""}, {"ranges", "twinspan_store_ranges_total", ""},
 			{"bytes", "twinspan_store_written_bytes_total", ""},
-			{"expired", "twinspan_store_dropped_directories_total", ""},
+			{"expired", "twinspan_store_dropped_directories_total", ""}, {"cut", "twinspan_collect_ranges_cut_total", "cause"},
+			{"merges", "twinspan_store_rollup_merges_total", ""},
 		},
 		lost: []shown{
 			{"failures", "twinspan_collect_range_write_errors_total", ""},
-			{"crowded", "twinspan_store_dropped_for_space_total", ""},
+			{"crowded", "twinspan_store_dropped_for_space_total", ""}, {"merges", "twinspan_store_rollup_merge_failures_total", ""},
 		},
 		lag: "twinspan_collect_store_lag_seconds", depth: "twinspan_collect_open_calls",
 		depthBytes: "twinspan_collect_open_bytes",
 	},
 }
 
-// rates remembers how fast the stages' first counters grow.
+const syncMetric = "twinspan_wal_fsync_duration_seconds"
+
+// rates remembers what the stages had done at some moments of late.
 type rates struct {
-	mu        sync.Mutex
-	at        time.Time
-	before    map[string]float64
-	perSecond map[string]float64
+	mu      sync.Mutex
+	samples []sample // the oldest first
 }
 
-// rateEvery is the time over which rates are taken.
-const rateEvery = 5 * time.Second
+type sample struct {
+	at     time.Time
+	values map[string]float64
+	syncs  buckets
+}
 
-func (s *rates) sample(now time.Time, values map[string]float64) {
+const (
+	// rateEvery is the time over which the rates of stages are taken.
+	rateEvery = 5 * time.Second
+	// syncSpan is the same for durations of syncs.
+	syncSpan = time.Minute
+	// burstSpan is the same for what happens in bursts, as ranges go to the store. It is also how long samples are kept.
+	burstSpan = 10 * time.Minute
+	// leastBurst is the shortest time that tells of bursts.
+	leastBurst = 2 * time.Minute
+)
+
+func (s *rates) add(now sample) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if passed := now.Sub(s.at).Seconds(); s.before != nil && passed > 0 {
-		s.perSecond = make(map[string]float64, len(values))
-		for name, v := range values {
-			s.perSecond[name] = max(0, (v-s.before[name])/passed)
+	s.samples = append(s.samples, now)
+	if beyond := len(s.samples) - int(burstSpan/rateEvery) - 1; beyond > 0 {
+		s.samples = slices.Delete(s.samples, 0, beyond)
+	}
+}
+
+// over gives the newest sample and the oldest one that is at most span before it.
+func (s *rates) over(span time.Duration) (from, to sample) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.samples) == 0 {
+		return sample{}, sample{}
+	}
+	to = s.samples[len(s.samples)-1]
+	// A ticker is late now and then: half a tick more is the same span.
+	for _, from = range s.samples {
+		if to.at.Sub(from.at) <= span+rateEvery/2 {
+			break
 		}
 	}
-	s.at, s.before = now, values
+	return from, to
 }
 
-func (s *rates) of(name string) float64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.perSecond[name]
+// perSecond is how fast a value grew over span, 0 where less than least is known.
+func (s *rates) perSecond(name string, span, least time.Duration) float64 {
+	from, to := s.over(span)
+	passed := to.at.Sub(from.at)
+	if passed <= 0 || passed < least {
+		return 0
+	}
+	return max(0, (to.values[name]-from.values[name])/passed.Seconds())
+}
+
+// syncs are the syncs of late, or all of them while there is no other sample to compare with.
+func (s *rates) syncs(now buckets) buckets {
+	from, _ := s.over(syncSpan)
+	return now.since(from.syncs)
 }
 
 // watchRates samples what all pipelines do until ctx is done.
@@ -123,7 +165,7 @@ func (t *pipeline) sample(r readings) {
 		values[s.name] = r.sum(s.through[0].metric)
 	}
 	values["disk"] = r.sum("twinspan_store_written_bytes_total")
-	t.rates.sample(time.Now(), values)
+	t.rates.add(sample{time.Now(), values, r.buckets(syncMetric)})
 }
 
 // health tells of the stages of this pipeline; the caller adds what it knows of the process.
@@ -136,19 +178,25 @@ func (t *pipeline) health(g prometheus.Gatherer) api.Pipeline {
 	p := api.Pipeline{
 		WindowSeconds:           r.sum("twinspan_collect_window_seconds"),
 		ConfiguredWindowSeconds: t.cfg.Collect.Window.Seconds(),
-		SyncSeconds:             r.mean("twinspan_wal_fsync_duration_seconds"),
+		SyncSeconds:             r.mean(syncMetric),
 		Process: api.Process{
 			ResidentBytes: int64(r.sum("process_resident_memory_bytes")), HeapBytes: int64(r.sum("go_memstats_heap_inuse_bytes")),
-			CPUSeconds: r.sum("process_cpu_seconds_total"), Goroutines: int64(r.sum("go_goroutines")),
+			CPUSeconds: r.sum("process_cpu_seconds_total"), Goroutines: int64(r.sum("go_goroutines")), LimitBytes: memoryLimit(),
 		},
 	}
+	syncs := t.rates.syncs(r.buckets(syncMetric))
+	p.SyncP50Seconds, p.SyncP99Seconds = syncs.quantile(0.5), syncs.quantile(0.99)
 	limits := map[string]int64{
 		"receive": t.cfg.Ingest.MaxReadingBytes + t.cfg.Ingest.MaxInFlightBytes, "log": 0,
 		"pair": t.cfg.Collect.MaxWaitingBytes, "store": 2 * t.cfg.Collect.RangeBytes,
 	}
 	for _, s := range stages {
+		span := rateEvery
+		if s.name == "store" {
+			span = burstSpan
+		}
 		p.Stages = append(p.Stages, api.Stage{
-			Name: s.name, PerSecond: t.rates.of(s.name), LagSeconds: r.sum(s.lag), Depth: int64(r.sum(s.depth)),
+			Name: s.name, PerSecond: t.rates.perSecond(s.name, span, 0), LagSeconds: r.sum(s.lag), Depth: int64(r.sum(s.depth)),
 			DepthBytes: int64(r.sum(s.depthBytes)), LimitBytes: limits[s.name], Counters: r.counts(s.through), Lost: r.counts(s.lost),
 		})
 	}
@@ -162,13 +210,27 @@ func (t *pipeline) disk(logBytes int64) api.Disk {
 	stats := t.store.Stats()
 	d := api.Disk{
 		Bytes: stats.Bytes, LogBytes: logBytes, MaxBytes: t.cfg.Store.MaxBytes, RetentionDays: t.cfg.Store.RetentionDays,
-		BytesPerDay: int64(t.rates.of("disk") * secondsPerDay), Days: daysOf(&stats),
+		BytesPerDay: int64(t.rates.perSecond("disk", burstSpan, leastBurst) * secondsPerDay), Days: daysOf(&stats),
+	}
+	if use, err := vfs.Default.GetDiskUsage(t.dir); err != nil {
+		t.log.Warn("cannot see how full the disk is", "directory", t.dir, "error", err)
+	} else {
+		d.FreeBytes = max(0, int64(min(use.AvailBytes, math.MaxInt64))-t.cfg.Store.ReserveBytes)
 	}
 	d.ForecastDays = float64(d.RetentionDays)
-	if d.MaxBytes > 0 && d.BytesPerDay > 0 {
-		d.ForecastDays = math.Min(d.ForecastDays, float64(d.MaxBytes)/float64(d.BytesPerDay))
+	if room := roomOf(&d); room > 0 && d.BytesPerDay > 0 {
+		d.ForecastDays = math.Min(d.ForecastDays, float64(room)/float64(d.BytesPerDay))
 	}
 	return d
+}
+
+// roomOf is what the store may grow to, by its limit and by the disk; 0 where neither is known.
+func roomOf(d *api.Disk) int64 {
+	room := d.MaxBytes
+	if d.FreeBytes > 0 && (room == 0 || d.Bytes+d.FreeBytes < room) {
+		room = d.Bytes + d.FreeBytes
+	}
+	return room
 }
 
 func daysOf(stats *store.Stats) (days []api.StatusDay) {
