@@ -1,6 +1,6 @@
 /** Answers /api/v1 from generated traces. It is for development and tests; the real server is written in Go. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { App, AppSeries, Call, CallPoint, CallSample, CallType, NodeKind, Operation, SeriesPoint, TagList, TagValues, Topology, Trace, TraceCall } from '../src/api/types.ts'
+import type { App, AppSeries, Call, CallPoint, CallSample, CallType, NodeKind, Operation, Pipeline, SeriesPoint, TagList, TagValues, Topology, Trace, TraceCall } from '../src/api/types.ts'
 import { parseDuration } from '../src/format/duration.ts'
 import { msOf } from '../src/format/time.ts'
 import { fromTraceQL } from '../src/search/traceql.ts'
@@ -198,6 +198,8 @@ function answer(path: string, q: URLSearchParams): unknown {
       }))
       return { stepSeconds: 60, points: points.sort((a, b) => (a.timeUnixNano < b.timeUnixNano ? -1 : 1)) }
     }
+    case '/pipeline':
+      return pipeline(Date.now())
     case '/status':
       return { version: 'mock', role: 'all', startedUnixNano: `${Date.now()}000000`, halvesReceived: d.calls.length * 2, callsStored: d.calls.length, bytesOnDisk: 0, retentionDays: 7, days: [], openCalls: 0 }
   }
@@ -209,6 +211,36 @@ function answer(path: string, q: URLSearchParams): unknown {
     return t
   }
   throw new Refused(404, 'not_found', `no such resource: ${path}`)
+}
+
+const started = Date.now() - 600_000
+
+/** A server under load that grows with the clock: some is refused, some comes late. */
+function pipeline(now: number): Pipeline {
+  const n = (perSecond: number) => Math.floor(((now - started) / 1000) * perSecond)
+  const count = (name: string, value: number, reason = '') => ({ name, reason, value })
+  const day = (back: number) => new Date(now - back * 86_400_000).toISOString().slice(0, 10)
+  const MiB = 2 ** 20
+  return {
+    startedUnixNano: `${started}000000`,
+    stages: [
+      {
+        name: 'receive', perSecond: 2400, lagSeconds: 0, depth: 0, depthBytes: 3 * MiB, limitBytes: 96 * MiB,
+        counters: [count('halves', n(2400)), count('stats', n(3)), count('resent', 40), count('requests', n(5), 'ok'), count('requests', n(0.2), 'later'), count('received', n(1900), 'otlp/grpc'), count('received', n(480), 'zipkin'), count('agents', n(20))],
+        lost: [count('refused', n(100), 'rate'), count('refused', 0, 'busy'), count('attributes', 812, 'count'), count('rejected', 3, 'span_id'), count('gaps', 0)],
+      },
+      { name: 'log', perSecond: 5, lagSeconds: 0, depth: 0, depthBytes: 0, limitBytes: 0, counters: [count('records', n(5)), count('bytes', n(450_000)), count('syncs', n(5))], lost: [count('failures', 0, 'io'), count('skipped', 0)] },
+      { name: 'pair', perSecond: 1500, lagSeconds: 0.02, depth: 1800, depthBytes: MiB, limitBytes: 32 * MiB, counters: [count('calls', n(1450), 'joined'), count('calls', n(30), 'one_sided'), count('calls', n(20), 'single'), count('late', 17), count('early', 0)], lost: [] },
+      { name: 'store', perSecond: 1490, lagSeconds: 34, depth: 41_000, depthBytes: 38 * MiB, limitBytes: 128 * MiB, counters: [count('calls', n(1490)), count('ranges', n(1 / 30)), count('bytes', n(90_000)), count('expired', 0), count('cut', n(1 / 30), 'age'), count('merges', n(1 / 60))], lost: [count('failures', 0), count('crowded', 0)] },
+    ],
+    windowSeconds: 10, configuredWindowSeconds: 10, syncSeconds: 0.003, syncP50Seconds: 0.0024, syncP99Seconds: 0.0112,
+    disk: {
+      bytes: 9_100 * MiB, logBytes: 60 * MiB, maxBytes: 20 * 1024 * MiB, freeBytes: 180 * 1024 * MiB, retentionDays: 7, bytesPerDay: 7_400 * MiB, forecastDays: 2.77,
+      days: [{ day: day(0), calls: 31_000_000, bytes: 2_300 * MiB }, { day: day(1), calls: 92_000_000, bytes: 6_800 * MiB }],
+    },
+    process: { residentBytes: 212 * MiB, heapBytes: 96 * MiB, cpuSeconds: n(0.4), goroutines: 61, limitBytes: 512 * MiB },
+    notReady: '',
+  }
 }
 
 const bounds = (q: URLSearchParams) => resolve({ from: q.get('from') ?? '-1h', to: q.get('to') ?? 'now' }, Date.now())

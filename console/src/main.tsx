@@ -5,8 +5,10 @@ import './styles/shell.css'
 import './styles/search.css'
 import './styles/trace.css'
 import './styles/graph.css'
+import './styles/pipeline.css'
 import { AppsPage } from './apps/page'
 import { useText } from './i18n'
+import { PipelinePage } from './pipeline/page'
 import { startRouting, usePlace } from './route'
 import { SearchPage } from './search/page'
 import { Shell } from './shell'
@@ -33,6 +35,7 @@ function Page() {
   }
   if (path === '/topology') return <TopologyPage params={params} />
   if (path === '/apps') return <AppsPage params={params} />
+  if (path === '/pipeline') return <PipelinePage />
   return (
     <div class="notice">
       <h2>{t('error.lost')}</h2>

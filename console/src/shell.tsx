@@ -98,6 +98,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
     { to: '/', text: t('nav.search'), here: path === '/' || path.startsWith('/trace') },
     { to: '/topology', text: t('nav.topology'), here: path === '/topology' },
     { to: '/apps', text: t('nav.apps'), here: path === '/apps' },
+    { to: '/pipeline', text: t('nav.pipeline'), here: path === '/pipeline' },
   ]
   return (
     <>

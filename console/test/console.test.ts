@@ -41,6 +41,8 @@ beforeAll(async () => {
     const server = await startServer('dist')
     base = server.url
     stop = server.close
+    // The first request makes the data.
+    expect((await fetch(`${base}/api/v1/apps`)).status).toBe(200)
   }
   browser = await chromium.launch({
     executablePath,
@@ -161,6 +163,27 @@ describe('the console', () => {
     expect(params().get('app')).toBeTruthy()
   })
 
+  it('shows the pipeline, what it lost, and says when the collector does not answer', async () => {
+    await page.goto(base)
+    await page.getByRole('link', { name: 'Pipeline' }).click()
+    await page.waitForURL(/\/pipeline/)
+    await page.locator('.stage').nth(6).waitFor()
+    expect(await page.locator('.stage h2').allTextContents()).toEqual(['Receivers', 'Admission', 'Durable log', 'Pairing', 'Open ranges', 'Store', 'Index, roll-ups'])
+    await page.getByText('ready', { exact: true }).waitFor()
+    // A rate between two answers draws a line.
+    await page.locator('.stage .trend-stroke').first().waitFor()
+    await page.getByRole('heading', { name: 'What was lost' }).waitFor()
+    await page.getByRole('heading', { name: 'Disk' }).waitFor()
+    expect(await fits()).toBe(true)
+    await page.context().setOffline(true)
+    await page.getByText('The collector does not answer.').waitFor()
+    await page.context().setOffline(false)
+    await page.getByText('The collector does not answer.').waitFor({ state: 'detached' })
+    complaints = complaints.filter((c) => !/ERR_INTERNET_DISCONNECTED/.test(c))
+    await page.getByRole('button', { name: 'Live' }).click()
+    expect(await page.getByRole('button', { name: 'Live' }).getAttribute('aria-pressed')).toBe('false')
+  })
+
   it('shows a trace as waterfall and as call graph, by keyboard too', async () => {
     await page.goto(base)
     await page.locator('.result a').first().click()
@@ -211,6 +234,9 @@ describe('the console', () => {
     await page.goto(`${base}/topology`)
     await page.locator('.edges tbody tr').first().waitFor()
     expect(await fits()).toBe(true)
+    await page.goto(`${base}/pipeline`)
+    await page.locator('.stage').first().waitFor()
+    expect(await fits()).toBe(true)
   })
 
   it('says what to do about an unknown trace', async () => {
@@ -222,6 +248,16 @@ describe('the console', () => {
 
 // What follows needs the mock's known traces.
 describe.skipIf(!!real)('on the mock', () => {
+  it('explains each loss, with the setting to change', async () => {
+    await page.goto(`${base}/pipeline`)
+    const row = page.getByRole('row').filter({ hasText: 'Spans refused: over the rate' })
+    await row.getByText('ingest.rate.spans_per_second').waitFor()
+    await row.getByText('lost only where they give up').waitFor()
+    await page.getByText(/^Full in 1\.\d days at this rate; then 2\.8 days are kept/).waitFor()
+    await page.getByRole('link', { name: 'Incomplete' }).click()
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('losses')
+  })
+
   it('keeps a trace of 50,000 spans quick: few rows in the page, found and folded at once', async () => {
     await page.goto(`${base}/trace/huge`)
     await page.locator('.row').first().waitFor()

@@ -27,12 +27,12 @@ var stages = []stage{
 		through: []shown{
 			{"halves", "twinspan_ingest_halves_total", ""}, {"stats", "twinspan_ingest_stats_total", ""},
 			{"resent", "twinspan_ingest_resent_halves_total", ""}, {"requests", "twinspan_receiver_requests_total", "outcome"},
-			{"received", "twinspan_receiver_spans_total", "protocol"},
+			{"received", "twinspan_receiver_spans_total", "protocol"}, {"agents", "twinspan_agentproto_halves_total", ""},
 		},
 		lost: []shown{
 			{"refused", "twinspan_ingest_refused_halves_total", "reason"},
 			{"attributes", "twinspan_ingest_dropped_attributes_total", "reason"},
-			{"rejected", "twinspan_receiver_rejected_spans_total", "reason"},
+			{"rejected", "twinspan_receiver_rejected_spans_total", "reason"}, {"gaps", "twinspan_agentproto_gap_bytes_total", ""},
 		},
 		depthBytes: "twinspan_ingest_memory_bytes",
 	},

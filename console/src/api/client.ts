@@ -1,5 +1,5 @@
 import { headers, refused, token } from '../access'
-import type { App, AppSeries, CallPage, CallSample, Operation, Series, TagList, TagValues, Topology, Trace } from './types'
+import type { App, AppSeries, CallPage, CallSample, Operation, Pipeline, Series, TagList, TagValues, Topology, Trace } from './types'
 
 /** A request that the server refused or that never reached it. `code` is the API's error code, or `unreachable`. */
 export class ApiError extends Error {
@@ -91,6 +91,8 @@ export const api = {
     const t = await get<Topology>('/topology', q, signal)
     return { ...t, nodes: list(t.nodes), edges: list(t.edges) }
   },
+
+  pipeline: (signal?: AbortSignal): Promise<Pipeline> => get<Pipeline>('/pipeline', {}, signal),
 
   series: async (q: Query, signal?: AbortSignal): Promise<Series> => {
     const s = await get<Series>('/series', q, signal)

@@ -226,3 +226,51 @@ export interface Status {
   retentionDays: number
   openCalls: number
 }
+
+/** A number of a stage; `reason` says why or which, where several have one name. */
+export interface StageCount {
+  name: string
+  reason: string
+  value: number
+}
+
+export interface Stage {
+  name: string
+  perSecond: number
+  lagSeconds: number
+  depth: number
+  depthBytes: number
+  /** What depthBytes may be, 0 for no limit of its own. */
+  limitBytes: number
+  counters: StageCount[]
+  lost: StageCount[]
+}
+
+export interface PipelineDisk {
+  bytes: number
+  logBytes: number
+  /** 0 is no limit but the disk. */
+  maxBytes: number
+  /** Free on the disk, less what is kept in reserve. */
+  freeBytes: number
+  retentionDays: number
+  days: { day: string; calls: number; bytes: number }[]
+  /** 0 while it is not known. */
+  bytesPerDay: number
+  forecastDays: number
+}
+
+/** The way of spans through the server: what went through since it started, what was lost, what lies in it. */
+export interface Pipeline {
+  startedUnixNano: string
+  stages: Stage[]
+  windowSeconds: number
+  configuredWindowSeconds: number
+  syncSeconds: number
+  syncP50Seconds: number
+  syncP99Seconds: number
+  disk: PipelineDisk
+  process: { residentBytes: number; heapBytes: number; cpuSeconds: number; goroutines: number; limitBytes: number }
+  /** Why the server takes no data, '' while it does. */
+  notReady: string
+}

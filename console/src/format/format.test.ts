@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { formatDuration, goDuration, parseDuration, roundDuration, splitDuration } from './duration'
-import { formatCount, formatRate, formatShare, formatShort } from './number'
+import { formatBytes, formatCount, formatRate, formatShare, formatShort } from './number'
 import { msOf, nanosSince, timeTicks } from './time'
 
 describe('durations', () => {
@@ -64,6 +64,14 @@ describe('numbers', () => {
     [999_900, '1.00M'],
     [45_600_000, '45.6M'],
   ])('%d is shortened to %s', (n, text) => expect(formatShort(n)).toBe(text))
+
+  it.each([
+    [0, '0 B'],
+    [1023, '1023 B'],
+    [1536, '1.50 KiB'],
+    [100 * 2 ** 20, '100 MiB'],
+    [20 * 2 ** 30, '20.0 GiB'],
+  ])('%d bytes read %s', (n, text) => expect(formatBytes(n)).toBe(text))
 
   it('never rounds something to nothing, nor nearly all to all', () => {
     expect(formatShare(0, 100)).toBe('0%')

@@ -40,3 +40,19 @@ export function formatShare(part: number, whole: number): string {
   if (p < 1) return `${p.toFixed(2)}%`
   return `${Math.min(p, 99.9).toFixed(1)}%`
 }
+
+/** Bytes in binary units, as the settings are written: "1.50 GiB". */
+export function formatBytes(n: number): string {
+  for (const [size, unit] of [
+    [2 ** 40, 'TiB'],
+    [2 ** 30, 'GiB'],
+    [2 ** 20, 'MiB'],
+    [2 ** 10, 'KiB'],
+  ] as const) {
+    if (n >= size * 0.9995) {
+      const x = n / size
+      return `${x >= 99.95 ? x.toFixed(0) : x >= 9.995 ? x.toFixed(1) : x.toFixed(2)} ${unit}`
+    }
+  }
+  return `${Math.round(n)} B`
+}
