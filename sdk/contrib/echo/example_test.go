@@ -42,7 +42,7 @@ func ExampleMiddleware() {
 		return c.NoContent(http.StatusOK)
 	})
 
-	r := httptest.NewRequest("GET", "/pay/17", nil)
+	r := httptest.NewRequest(http.MethodGet, "/pay/17", nil)
 	r.Header.Set("X-B3-TraceId", "0ad1348f1403169275002100356696") // as a Java service sends it
 	r.Header.Set("X-B3-SpanId", "0.1")
 	router.ServeHTTP(httptest.NewRecorder(), r)

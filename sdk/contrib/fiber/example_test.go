@@ -2,6 +2,7 @@ package twinfiber_test
 
 import (
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 
@@ -41,7 +42,7 @@ func ExampleMiddleware() {
 		return nil
 	})
 
-	r := httptest.NewRequest("GET", "/pay/17", nil)
+	r := httptest.NewRequest(http.MethodGet, "/pay/17", nil)
 	r.Header.Set("X-B3-TraceId", "0ad1348f1403169275002100356696") // as a Java service sends it
 	r.Header.Set("X-B3-SpanId", "0.1")
 	answer, err := app.Test(r)

@@ -2,6 +2,7 @@ package twingin_test
 
 import (
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 
@@ -41,7 +42,7 @@ func ExampleMiddleware() {
 		fmt.Println("order", c.Param("id"), span.TraceID(), span.SpanID())
 	})
 
-	r := httptest.NewRequest("GET", "/pay/17", nil)
+	r := httptest.NewRequest(http.MethodGet, "/pay/17", nil)
 	r.Header.Set("X-B3-TraceId", "0ad1348f1403169275002100356696") // as a Java service sends it
 	r.Header.Set("X-B3-SpanId", "0.1")
 	router.ServeHTTP(httptest.NewRecorder(), r)
