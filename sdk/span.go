@@ -137,10 +137,13 @@ func (s *Span) ID8() id.Span {
 // Sampled says that the span's trace is logged.
 func (s *Span) Sampled() bool { return s != nil && s.sampled }
 
+// maxOperation bounds the bytes of an operation, in digest and stat lines: it is a name.
+const maxOperation = 1024
+
 // SetOperation names what is called, with few different values: "GET /pay/{id}", not "GET /pay/17".
 func (s *Span) SetOperation(operation string) {
 	if s.lock() {
-		s.operation = cut(operation, s.tracer.config.Limits.TextBytes)
+		s.operation = cut(operation, min(s.tracer.config.Limits.TextBytes, maxOperation))
 		s.mu.Unlock()
 	}
 }

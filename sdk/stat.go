@@ -24,6 +24,9 @@ type statKey struct {
 	remoteApp string
 }
 
+// maxStatText bounds each text of a key, so that the number of keys bounds their memory. It is SOFATracer's limit of SQL.
+const maxStatText = 4096
+
 type statValue struct {
 	count, errors uint64
 	millis        int64 // sum of whole milliseconds per span, as SOFATracer adds them
@@ -117,6 +120,14 @@ func (s *Span) statKey(r *resolved) statKey {
 		case at >= 0 && r.std[at] != 0:
 			key.fields[n] = s.tags[r.std[at]-1].str
 		}
+	}
+	for n := range key.fields {
+		if len(key.fields[n]) > maxStatText {
+			key.fields[n] = cut(key.fields[n], maxStatText)
+		}
+	}
+	if len(key.remoteApp) > maxStatText {
+		key.remoteApp = cut(key.remoteApp, maxStatText)
 	}
 	return key
 }

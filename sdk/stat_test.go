@@ -1,6 +1,7 @@
 package twinspan
 
 import (
+	"strings"
 	"sync"
 	"testing"
 )
@@ -35,5 +36,32 @@ func TestStatsAreExactWhileTheyAreTaken(t *testing.T) {
 	}
 	if total != workers*each {
 		t.Errorf("%d spans counted, want %d", total, workers*each)
+	}
+}
+
+// Texts of stat keys are bounded as their number is, and operations in digest lines as well.
+func TestLongKeysAreCut(t *testing.T) {
+	tracer := newTracer(t, nil)
+	long := strings.Repeat("x", 10_000)
+	_, s := tracer.Start(t.Context(), Client, SQLClient, long)
+	s.SetTag(TagSQL, long)
+	s.SetRemoteApp(long)
+	s.End()
+	_, s = tracer.Start(t.Context(), Internal, Biz, "short")
+	s.SetOperation(long)
+	s.End()
+	tracer.FlushStats()
+	o := readJSON(t, tracer, "datasource-client-stat.log")[0]
+	sql, app, operation := o["stat.key"].(map[string]any)["sql"].(string), o["remote.app"].(string), o["operation"].(string)
+	if len(sql) != maxStatText || len(app) != maxStatText || len(operation) != maxOperation {
+		t.Errorf("%d, %d and %d bytes", len(sql), len(app), len(operation))
+	}
+	for _, name := range []string{"datasource-client-digest.log", "biz-digest.log"} {
+		if operation := readJSON(t, tracer, name)[0]["operation"].(string); len(operation) != maxOperation {
+			t.Errorf("%s: %d bytes", name, len(operation))
+		}
+	}
+	if sql := readJSON(t, tracer, "datasource-client-digest.log")[0]["sql"].(string); sql != long {
+		t.Error("a digest line has the whole statement")
 	}
 }

@@ -177,7 +177,7 @@ func (t *Tracer) StartSpan(ctx context.Context, o *StartOptions) (context.Contex
 func (t *Tracer) start(ctx context.Context, o *StartOptions, from *SpanContext) (context.Context, *Span) {
 	w := works.Get().(*spanWork)
 	w.start, w.scope, w.component, w.unset = o.Time, o.Scope, o.Component, o.Unset
-	w.operation = cut(o.Operation, t.config.Limits.TextBytes)
+	w.operation = cut(o.Operation, min(t.config.Limits.TextBytes, maxOperation))
 	if w.start.IsZero() {
 		w.start = time.Now()
 	}
