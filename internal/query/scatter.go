@@ -239,25 +239,27 @@ func upper(calls []span.Call, share float64) int64 {
 	return durations[min(int(share*float64(len(durations))), len(durations)-1)]
 }
 
-// spread adds the newest per calls of each of a number of pieces of time.
+// spread adds the newest per calls of each of a number of pieces of time. What is read at the same time lies far apart: pieces
+// beside each other are in the same blocks, which only one reader at a time has unpacked.
 func (d *drawer) spread(ctx context.Context, q store.Query, active []Range, pieces, per int) error {
 	list := cut(active, pieces)
-	var next int
 	var failed error
-	take := func(err error) (Range, bool) {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		if failed == nil {
-			failed = err
-		}
-		if failed != nil || next == len(list) {
-			return Range{}, false
-		}
-		next++
-		return list[len(list)-next], true
-	}
 	var group sync.WaitGroup
-	for range scatterAtOnce {
+	for part := range scatterAtOnce {
+		own := list[len(list)*part/scatterAtOnce : len(list)*(part+1)/scatterAtOnce]
+		take := func(err error) (r Range, ok bool) {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			if failed == nil {
+				failed = err
+			}
+			if failed != nil || len(own) == 0 {
+				return Range{}, false
+			}
+			last := len(own) - 1
+			r, own = own[last], own[:last]
+			return r, true
+		}
 		group.Go(func() {
 			for r, ok := take(nil); ok; {
 				piece := q

@@ -505,13 +505,33 @@ func (f *filters) lead(row int) int {
 // time is Time of a row's call.
 func (f *filters) time(row int) int64 {
 	if f.times == nil {
-		f.times = make([]int64, f.rows)
-		for i := range f.times {
-			side := f.lead(i)
-			f.times[i] = timeOf(f.start(side, i), f.received(side, i))
-		}
+		f.loadTimes()
 	}
 	return f.times[row]
+}
+
+// loadTimes unpacks the columns that times are made of as a whole: every search asks for the times of all rows.
+func (f *filters) loadTimes() {
+	f.times = make([]int64, f.rows)
+	var starts, received [2][]int64
+	for side := range starts {
+		if f.halfs[side] == 0 {
+			continue
+		}
+		starts[side] = f.half(side, colStart).All(nil)
+		own := &f.ownReceived[side]
+		own.load(f.half(side, colDerived), firstReceived)
+		received[side] = f.column(sideColumns[side]+colReceived, own.n).All(nil)
+	}
+	for i := range f.times {
+		side := f.lead(i)
+		at, came := int(f.at[side][i]), int64(0)
+		// The lead is a client's half, or there is none: both columns have its own values.
+		if n := f.ownReceived[side].of(at); n >= 0 {
+			came = received[side][n]
+		}
+		f.times[i] = timeOf(starts[side][at], came)
+	}
 }
 
 // trace is the number in the range of a row's trace.
