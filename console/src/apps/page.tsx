@@ -104,7 +104,7 @@ export function AppsPage({ params }: { params: URLSearchParams }) {
                   <th key={c.key} scope="col" class={`${c.right ? 'r' : ''}${c.wide ? ' wide' : ''}`} aria-sort={sort === c.key ? (down ? 'descending' : 'ascending') : undefined}>
                     <button type="button" onClick={() => update({ sort: `${(sort === c.key ? !down : c.key !== 'name') ? '-' : ''}${c.key}` }, true)}>
                       {t(c.text)}
-                      {sort === c.key && <span aria-hidden="true">{down ? ' ↓' : ' ↑'}</span>}
+                      {sort === c.key && <span aria-hidden="true">{down ? '\u00a0↓' : '\u00a0↑'}</span>}
                     </button>
                   </th>,
                   c.key === 'calls' && <th key="rate" scope="col" class="r wide">{t('col.rate')}</th>,

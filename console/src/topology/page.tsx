@@ -196,7 +196,7 @@ function EdgeTable({ data, state, seconds, found }: { data: Topology; state: Top
               <th key={c.key} scope="col" class={`${c.right ? 'r' : ''}${c.wide ? ' wide' : ''}`} aria-sort={state.sort === c.key ? (state.descending ? 'descending' : 'ascending') : undefined}>
                 <button type="button" onClick={() => sortBy(c.key)}>
                   {t(c.text)}
-                  {state.sort === c.key && <span aria-hidden="true">{state.descending ? ' ↓' : ' ↑'}</span>}
+                  {state.sort === c.key && <span aria-hidden="true">{state.descending ? '\u00a0↓' : '\u00a0↑'}</span>}
                 </button>
               </th>
             ))}
