@@ -160,7 +160,10 @@ func isWrite(op errorfs.Op) bool { return op.Kind.ReadOrWrite() == errorfs.OpIsW
 // TestPowerLossAnywhere lets the power go at every so many calls of the file system that change something: what was not
 // synced is lost, or of it what chance keeps.
 func TestPowerLossAnywhere(t *testing.T) {
-	const every = 20 // one call in so many, by chance
+	every, least := 20, 20 // one call in so many, by chance
+	if testing.Short() {   // for the race detector
+		every, least = 100, 4
+	}
 	mem := vfs.NewCrashableMem()
 	random := rand.New(rand.NewPCG(1, 2))
 	w := &worker{cfg: testConfig("store")}
@@ -192,7 +195,7 @@ func TestPowerLossAnywhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%d crashes in %d calls", len(crashes), calls)
-	if len(crashes) < 20 {
+	if len(crashes) < least {
 		t.Fatalf("the workload has only %d calls", calls)
 	}
 	for _, c := range crashes {
@@ -203,9 +206,13 @@ func TestPowerLossAnywhere(t *testing.T) {
 // TestErrorsAnywhere lets one call of the file system fail, then all that follow, and then the power go. A failing manifest
 // is left out: the database ends the process then, which is what TestPowerLossAnywhere tests.
 func TestErrorsAnywhere(t *testing.T) {
+	stride := int64(31)
+	if testing.Short() { // for the race detector
+		stride = 151
+	}
 	for _, failure := range []error{syscall.EIO, syscall.ENOSPC} {
 		failed := 0
-		for at := int64(1); ; at += 31 {
+		for at := int64(1); ; at += stride {
 			mem := vfs.NewCrashableMem()
 			w := &worker{cfg: testConfig("store")}
 			var calls atomic.Int64

@@ -94,6 +94,9 @@ func variant(name string, cut int, set func(*Config)) storetest.Variant {
 //
 //	go test ./internal/store/pebble -run TestMetamorphic -metamorphic.seed $RANDOM -metamorphic.runs 200 -metamorphic.steps 300
 func TestMetamorphic(t *testing.T) {
+	if testing.Short() { // for the race detector, under which a script of this length takes minutes
+		*metamorphicSteps = min(*metamorphicSteps, 12)
+	}
 	inMemory := func(c *Config) { c.FS = vfs.NewMem() }
 	storetest.Metamorphic(t, []storetest.Variant{
 		variant("small ranges", 1, inMemory),
