@@ -166,6 +166,9 @@ type call struct {
 	TraceID, SpanID, Caller, Callee, Type, Sides string
 }
 
+// maxEdges is the number of edges that are told of; each may ask for a trace.
+const maxEdges = 30
+
 // pageLimit is the number of calls that are looked at.
 const pageLimit = 1000
 
@@ -269,7 +272,11 @@ func (x *examination) joined(ctx context.Context, check string, calls []call, kn
 		}
 	}
 	order := slices.SortedFunc(maps.Keys(edges), func(a, b edge) int { return strings.Compare(a.String(), b.String()) })
-	for _, e := range order {
+	for i, e := range order {
+		if i == maxEdges {
+			x.add(check, Note, "", "%d more edges are not looked at", len(order)-i)
+			break
+		}
 		n := edges[e]
 		all, one := n.both+n.client+n.server, n.client+n.server
 		switch {

@@ -195,7 +195,7 @@ func TestLogs(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) { expect(t, Options{App: "pay", LogDir: c.dir(t)}, c.level, c.want...) })
 	}
-	expect(t, Options{App: "orders", LogDir: service(t, nil)}, Note, "lines of pay, none of orders")
+	expect(t, Options{App: "orders", LogDir: service(t, nil)}, Note, "none of the last lines is of orders, all are of pay")
 }
 
 // serve serves fixed answers by path.

@@ -81,8 +81,15 @@ func (x *examination) logs() {
 			"%s has no digest and no stat log", x.LogDir)
 	}
 	x.freshness(check, files)
+	others, foreign := make(map[string]bool), []string(nil)
 	for _, f := range files {
-		x.contents(check, f)
+		if x.contents(check, f, others) {
+			foreign = append(foreign, f.name)
+		}
+	}
+	if len(foreign) > 0 {
+		x.add(check, Note, "give each service a directory of its own, or name the right one", "none of the last lines is of %s, all are of %s: %s", x.App,
+			some(slices.Sorted(maps.Keys(others))), some(foreign))
 	}
 	x.selfLog(check)
 }
@@ -228,8 +235,8 @@ func (x *examination) records(f logFile, from int64, yield func(*digestlog.Recor
 	}
 }
 
-// contents reads the end of a file.
-func (x *examination) contents(check string, f logFile) {
+// contents reads the end of a file. Where all of it is of other services, it gives true and adds their names to others.
+func (x *examination) contents(check string, f logFile, others map[string]bool) (foreign bool) {
 	var last time.Time
 	var apps, rejected = make(map[string]bool), make(map[digestlog.Reason]int)
 	var sample *digestlog.RejectError
@@ -255,7 +262,7 @@ func (x *examination) contents(check string, f logFile) {
 	})
 	if err != nil {
 		x.add(check, Problem, "let the agent's user read it", "%v", err)
-		return
+		return false
 	}
 	if len(rejected) > 0 {
 		n := 0
@@ -273,9 +280,10 @@ func (x *examination) contents(check string, f logFile) {
 	}
 	x.times(check, f, last)
 	if x.App != "" && len(apps) > 0 && !apps[x.App] {
-		x.add(check, Note, "give each service a directory of its own, or name the right one", "%s holds lines of %s, none of %s", f.name,
-			some(slices.Sorted(maps.Keys(apps))), x.App)
+		maps.Copy(others, apps)
+		return true
 	}
+	return false
 }
 
 func isOverflow(s *span.Stat) bool {
