@@ -40,8 +40,11 @@ type Codec struct {
 }
 
 // NewCodec makes a Codec. It holds no goroutines and needs no closing.
+//
+// Columns are short and mostly numbers: coding the bytes by how often they are there, even where nothing is repeated, saves more
+// than to look for repetitions with care, whose tables are far greater than a column.
 func NewCodec() (*Codec, error) {
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderCRC(false),
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithAllLitEntropyCompression(true), zstd.WithEncoderCRC(false),
 		zstd.WithSingleSegment(true), zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		return nil, fmt.Errorf("column: making the compressor: %w", err)
