@@ -38,8 +38,12 @@ func all() []contender {
 		{"zerolog", "one log line of about 450 bytes by zerolog, buffered, to a file", startZerolog, headers},
 		{"twinspan", "**Twinspan, native API, both digest lines on disk**", startNative(nil), headers},
 		{"twinspan-text", "Twinspan, native API, text lines", startNative(func(c *twinspan.Config) { c.Format = twinspan.Text }), headers},
-		{"twinspan-otel", "**Twinspan through the OpenTelemetry API, the same logs**", startOTel, headers},
+		{"twinspan-otel", "**Twinspan through the OpenTelemetry API, the same logs**", startOTel(nil), headers},
 		{"twinspan-out", "**Twinspan, native API, sampled out (counted, not logged)**", startNative(nil), unsampled},
+		// OpenTelemetry's SDK reads and writes W3C headers only; ours SOFATracer's as well, unless it is told not to.
+		{"twinspan-w3c", "native API, W3C headers only", startNative(onlyW3C), headers},
+		{"twinspan-otel-w3c", "through the OpenTelemetry API, W3C headers only", startOTel(onlyW3C), headers},
+		{"twinspan-out-w3c", "native API, sampled out, W3C headers only", startNative(onlyW3C), unsampled},
 	}
 }
 
@@ -92,13 +96,23 @@ func startNative(change func(*twinspan.Config)) func(dir string) (running, error
 	}
 }
 
-func startOTel(dir string) (running, error) {
-	native, err := twinspan.New(config(dir))
-	if err != nil {
-		return running{}, err
+func startOTel(change func(*twinspan.Config)) func(dir string) (running, error) {
+	return func(dir string) (running, error) {
+		c := config(dir)
+		if change != nil {
+			change(&c)
+		}
+		native, err := twinspan.New(c)
+		if err != nil {
+			return running{}, err
+		}
+		unit := otelUnit(opentelemetry.NewTracerProvider(native), opentelemetry.NewPropagator(native))
+		return running{unit, native.Flush, func() float64 { return finish(native) }}, nil
 	}
-	unit := otelUnit(opentelemetry.NewTracerProvider(native), opentelemetry.NewPropagator(native))
-	return running{unit, native.Flush, func() float64 { return finish(native) }}, nil
+}
+
+func onlyW3C(c *twinspan.Config) {
+	c.Inject, c.Extract = []twinspan.Propagation{twinspan.W3C}, []twinspan.Propagation{twinspan.W3C}
 }
 
 func startOTLP(string) (running, error) { return startSDK(newEncodingExporter()) }
