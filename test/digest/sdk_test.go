@@ -145,7 +145,7 @@ func TestReaderReadsEveryComponent(t *testing.T) {
 		stats, _ := read(t, c.LogDir, "stat")
 		total := uint64(0)
 		for _, rec := range stats {
-			total += uint64(rec.Stat.Count)
+			total += rec.Stat.Count
 		}
 		if len(records) != 20 || total != 20 {
 			t.Errorf("%s: %d halves, %d counted", format, len(records), total)
