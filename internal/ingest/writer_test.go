@@ -153,7 +153,7 @@ func TestNoMoreThanTheBoundIsInFlight(t *testing.T) {
 	if err := w.Write(ctx, request(0, 1)); !errors.Is(err, context.Canceled) || errors.Is(err, ErrLater) {
 		t.Errorf("cancelled: %v", err)
 	}
-	w.cfg.MaxWait = time.Hour
+	w.room.patience = time.Hour
 	waited := make(chan error)
 	go func() { waited <- write() }()
 	h.mu.Lock()
