@@ -7,7 +7,8 @@ LDFLAGS    := -s -w -X github.com/twinspan/twinspan/internal/app.version=$(VERSI
 GOLANGCI   := v2.15.0
 # The server's packages whose goroutines share memory; sdk modules are added in test-race.
 CONCURRENT := ./internal/access/... ./internal/agent/... ./internal/app/... ./internal/bus/... ./internal/collect/... ./internal/ingest/... ./internal/query/... ./internal/reload/... ./internal/store/...
-MODULES    := . sdk $(wildcard sdk/contrib/*) examples/payment
+CONTRIB    := $(patsubst %/go.mod,%,$(wildcard sdk/contrib/*/go.mod))
+MODULES    := . sdk $(CONTRIB) examples/payment
 # Tests with other projects' clients: modules, and workspaces, of their own.
 PEERS      := $(patsubst %/go.mod,%,$(wildcard test/peer/go.mod test/peer/*/go.mod))
 export GOFLAGS ?= -buildvcs=false
@@ -45,7 +46,7 @@ test-console: console
 
 test-race: ## the race detector on the concurrent parts
 	$(GO) test -race -short $(CONCURRENT)
-	@set -e; for m in sdk $(wildcard sdk/contrib/*); do echo "== $$m"; (cd $$m && $(GO) test -race -short ./...); done
+	@set -e; for m in sdk $(CONTRIB); do echo "== $$m"; (cd $$m && $(GO) test -race -short ./...); done
 
 test-e2e: ## the payment system end to end: every trace complete, every count exact
 	cd test/e2e && $(GO) test -count=1 -v ./...

@@ -14,9 +14,10 @@ import (
 // answered by Echo's error handler inside the span, so that its status is known, and returned to outer middleware, as Echo's own
 // tracing middleware does. A nil tracer traces nothing.
 func Middleware(tracer *twinspan.Tracer, list ...nethttp.Option) echo.MiddlewareFunc {
+	exchanges := nethttp.NewExchanges(tracer, list...)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) (err error) {
-			e := nethttp.Begin(tracer, c.Request(), list...)
+			e := exchanges.Begin(c.Request())
 			if e == nil {
 				return next(c)
 			}

@@ -14,8 +14,9 @@ import (
 // inside the span; outside of gin.Recovery it sees the panics that Recovery answers as status 500, inside of it as panics. Errors
 // that handlers leave with c.Error are the span's error where the status is 500 or above. A nil tracer traces nothing.
 func Middleware(tracer *twinspan.Tracer, list ...nethttp.Option) gin.HandlerFunc {
+	exchanges := nethttp.NewExchanges(tracer, list...)
 	return func(c *gin.Context) {
-		e := nethttp.Begin(tracer, c.Request, list...)
+		e := exchanges.Begin(c.Request)
 		if e == nil {
 			c.Next()
 			return

@@ -2,14 +2,12 @@ package twingrpc
 
 import (
 	"context"
-	"encoding/json"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	twinspan "github.com/twinspan/twinspan/sdk"
+	"github.com/twinspan/twinspan/sdk/contrib/internal/tracertest"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
@@ -20,60 +18,18 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-type peer struct {
-	tracer *twinspan.Tracer
-	dir    string
-}
-
-func newPeer(t testing.TB, app string) *peer {
-	t.Helper()
-	c := twinspan.DefaultConfig(app)
-	c.LogDir, c.QueuePolicy = t.TempDir(), twinspan.WaitWhenFull
-	tracer, err := twinspan.New(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := tracer.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return &peer{tracer, c.LogDir}
-}
-
 // lines gives the digest lines of a component, by their gRPC method and result code.
-func (p *peer) lines(t *testing.T, component string) map[string]map[string]any {
+func lines(t *testing.T, s *tracertest.Service, component string) map[string]map[string]any {
 	t.Helper()
-	p.tracer.Flush()
-	data, err := os.ReadFile(filepath.Join(p.dir, component+"-digest.log"))
-	if err != nil && !os.IsNotExist(err) {
-		t.Fatal(err)
-	}
 	all := make(map[string]map[string]any)
-	for line := range strings.Lines(string(data)) {
-		var o map[string]any
-		if err := json.Unmarshal([]byte(line), &o); err != nil {
-			t.Fatal(err)
-		}
-		key := o["method"].(string) + " " + o["result.code"].(string)
+	for _, line := range s.Lines(t, component+"-digest.log") {
+		key := line["method"].(string) + " " + line["result.code"].(string)
 		if all[key] != nil {
 			t.Errorf("%s: %s comes twice", component, key)
 		}
-		all[key] = o
+		all[key] = line
 	}
 	return all
-}
-
-func check(t *testing.T, name string, line map[string]any, want map[string]any) {
-	t.Helper()
-	if line == nil {
-		t.Errorf("%s: no line", name)
-	}
-	for key, v := range want {
-		if line[key] != v {
-			t.Errorf("%s: %s is %v, want %v", name, key, line[key], v)
-		}
-	}
 }
 
 // connect gives a traced client of a traced server with the health service. stop ends both, when all calls are over.
@@ -104,15 +60,15 @@ func connect(t *testing.T, a, b *twinspan.Tracer, server []grpc.ServerOption, cl
 }
 
 func TestUnaryAndStream(t *testing.T) {
-	a, b := newPeer(t, "a"), newPeer(t, "b")
+	a, b := tracertest.New(t, "a"), tracertest.New(t, "b")
 	var inner *twinspan.Span
 	intercept := grpc.UnaryInterceptor(func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, h grpc.UnaryHandler) (any, error) {
 		inner = twinspan.SpanFromContext(ctx)
 		return h(ctx, request)
 	})
-	conn, stop := connect(t, a.tracer, b.tracer, []grpc.ServerOption{intercept}, []Option{WithRemoteApp("b")})
+	conn, stop := connect(t, a.Tracer, b.Tracer, []grpc.ServerOption{intercept}, []Option{WithRemoteApp("b")})
 	client := healthpb.NewHealthClient(conn)
-	ctx, root := a.tracer.Start(t.Context(), twinspan.Server, twinspan.HTTPServer, "GET /")
+	ctx, root := a.Tracer.Start(t.Context(), twinspan.Server, twinspan.HTTPServer, "GET /")
 	root.SetBaggage("user", "张 三")
 	root.SetSystemBaggage("zone", "z1")
 	ctx = metadata.AppendToOutgoingContext(ctx, "own", "kept")
@@ -144,7 +100,7 @@ func TestUnaryAndStream(t *testing.T) {
 	root.End()
 	stop()
 
-	clients, servers := a.lines(t, "grpc-client"), b.lines(t, "grpc-server")
+	clients, servers := lines(t, a, "grpc-client"), lines(t, b, "grpc-server")
 	// gRPC tells stats handlers nothing of the end of a call to a method that the server does not have.
 	if len(clients) != 4 || len(servers) != 3 {
 		t.Fatalf("%d client and %d server lines", len(clients), len(servers))
@@ -157,22 +113,22 @@ func TestUnaryAndStream(t *testing.T) {
 		"Watch 1":    {{"spanId": "0.4", "status": "error", "invoke.type": "stream"}, {"status": "ok", "invoke.type": "stream"}},
 	} {
 		c, s := clients[key], servers[key]
-		check(t, "client "+key, c, want[0])
+		tracertest.Check(t, "client "+key, c, want[0])
 		if want[1] != nil {
-			check(t, "server "+key, s, want[1])
+			tracertest.Check(t, "server "+key, s, want[1])
 		}
-		check(t, "client "+key, c, map[string]any{"protocol": "grpc", "service": "grpc.health.v1.Health", "remote.app": "b", "type": "rpc", "span.kind": "client",
+		tracertest.Check(t, "client "+key, c, map[string]any{"protocol": "grpc", "service": "grpc.health.v1.Health", "remote.app": "b", "type": "rpc", "span.kind": "client",
 			"parent.id8": root.ID8().String(), "sys.baggage": "zone=z1&", "remote.host": "127.0.0.1", "local.host": "127.0.0.1"})
 		if want[1] == nil {
 			continue
 		}
-		check(t, "server "+key, s, map[string]any{"traceId": root.TraceID(), "spanId": c["spanId"], "twin.id8": c["span.id8"], "operation": c["operation"],
+		tracertest.Check(t, "server "+key, s, map[string]any{"traceId": root.TraceID(), "spanId": c["spanId"], "twin.id8": c["span.id8"], "operation": c["operation"],
 			"local.address": c["remote.address"], "remote.address": c["local.address"], "local.port": c["remote.port"], "sys.baggage": "zone=z1&"})
 	}
 }
 
 func TestRefusedConnection(t *testing.T) {
-	a := newPeer(t, "a")
+	a := tracertest.New(t, "a")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -181,7 +137,7 @@ func TestRefusedConnection(t *testing.T) {
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
-	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithStatsHandler(NewClientHandler(a.tracer)))
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithStatsHandler(NewClientHandler(a.Tracer)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,22 +147,22 @@ func TestRefusedConnection(t *testing.T) {
 	if err := conn.Close(); err != nil {
 		t.Fatal(err)
 	}
-	check(t, "client", a.lines(t, "grpc-client")["Check 14"], map[string]any{"status": "error", "operation": "grpc.health.v1.Health/Check"})
+	tracertest.Check(t, "client", lines(t, a, "grpc-client")["Check 14"], map[string]any{"status": "error", "operation": "grpc.health.v1.Health/Check"})
 }
 
 func TestSkipAndNil(t *testing.T) {
-	a, b := newPeer(t, "a"), newPeer(t, "b")
-	conn, stop := connect(t, a.tracer, nil, nil, []Option{WithSkip(func(method string) bool { return strings.HasSuffix(method, "/Check") })})
+	a, b := tracertest.New(t, "a"), tracertest.New(t, "b")
+	conn, stop := connect(t, a.Tracer, nil, nil, []Option{WithSkip(func(method string) bool { return strings.HasSuffix(method, "/Check") })})
 	// Even inside a traced server's call a skipped one leaves the span around it alone.
-	ctx := NewServerHandler(b.tracer).TagRPC(t.Context(), &stats.RPCTagInfo{FullMethodName: "/x/Y"})
+	ctx := NewServerHandler(b.Tracer).TagRPC(t.Context(), &stats.RPCTagInfo{FullMethodName: "/x/Y"})
 	if _, err := healthpb.NewHealthClient(conn).Check(ctx, &healthpb.HealthCheckRequest{}); err != nil {
 		t.Fatal(err)
 	}
 	stop()
-	if n := len(a.lines(t, "grpc-client")); n > 0 {
+	if n := len(lines(t, a, "grpc-client")); n > 0 {
 		t.Errorf("%d client lines", n)
 	}
-	if n := len(b.lines(t, "grpc-server")); n > 0 {
+	if n := len(lines(t, b, "grpc-server")); n > 0 {
 		t.Errorf("a client's events ended the server's span: %d lines", n)
 	}
 }

@@ -6,16 +6,11 @@ import (
 	"github.com/sirupsen/logrus/hooks/test"
 
 	twinspan "github.com/twinspan/twinspan/sdk"
+	"github.com/twinspan/twinspan/sdk/contrib/internal/tracertest"
 )
 
 func TestHook(t *testing.T) {
-	config := twinspan.DefaultConfig("pay")
-	config.LogDir = t.TempDir()
-	tracer, err := twinspan.New(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tracer.Close()
+	tracer := tracertest.New(t, "pay")
 	logger, logs := test.NewNullLogger()
 	logger.AddHook(Hook{})
 	ctx, span := tracer.Start(t.Context(), twinspan.Internal, twinspan.Biz, "pay")

@@ -2,82 +2,38 @@ package nethttp
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
-	twinspan "github.com/twinspan/twinspan/sdk"
+	"github.com/twinspan/twinspan/sdk/contrib/internal/tracertest"
 )
 
-// peer is a traced service and its logs.
+// peer is a traced service.
 type peer struct {
-	tracer *twinspan.Tracer
-	dir    string
+	*tracertest.Service
 	// serving are the requests in work: a server does not wait for hijacked connections when it closes.
 	serving sync.WaitGroup
 }
 
-func newPeer(t testing.TB, app string) *peer {
-	t.Helper()
-	c := twinspan.DefaultConfig(app)
-	c.LogDir, c.QueuePolicy = t.TempDir(), twinspan.WaitWhenFull
-	tracer, err := twinspan.New(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := tracer.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return &peer{tracer: tracer, dir: c.LogDir}
-}
+func newPeer(t testing.TB, app string) *peer { return &peer{Service: tracertest.New(t, app)} }
 
 // lines gives the digest lines of a component, when everything has been written.
 func (p *peer) lines(t *testing.T, component string) []map[string]any {
 	t.Helper()
 	p.serving.Wait()
-	p.tracer.Flush()
-	data, err := os.ReadFile(filepath.Join(p.dir, component+"-digest.log"))
-	if os.IsNotExist(err) {
-		return nil
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []map[string]any
-	for line := range strings.Lines(string(data)) {
-		var o map[string]any
-		if err := json.Unmarshal([]byte(line), &o); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, o)
-	}
-	return all
-}
-
-// check compares some fields of a line.
-func check(t *testing.T, name string, line map[string]any, want map[string]any) {
-	t.Helper()
-	for key, v := range want {
-		if line[key] != v {
-			t.Errorf("%s: %s is %v, want %v; %v", name, key, line[key], v, line)
-		}
-	}
+	return p.Lines(t, component+"-digest.log")
 }
 
 // start starts a traced server whose server spans are in the log when the client has its answer.
 func (p *peer) start(t *testing.T, h http.Handler, list ...Option) *httptest.Server {
 	t.Helper()
-	traced := NewHandler(p.tracer, h, list...)
+	traced := NewHandler(p.Tracer, h, list...)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.serving.Add(1)
 		defer p.serving.Done()
@@ -115,7 +71,7 @@ func TestBothHalves(t *testing.T) {
 		_, _ = io.WriteString(w, "paid")
 	})
 	server := b.start(t, mux)
-	client := &http.Client{Transport: NewTransport(a.tracer, nil, WithRemoteApp(func(*http.Request) string { return "b" }))}
+	client := &http.Client{Transport: NewTransport(a.Tracer, nil, WithRemoteApp(func(*http.Request) string { return "b" }))}
 	answer, err := client.Post(server.URL+"/pay/17?secret=1", "text/plain", strings.NewReader("order"))
 	if err != nil {
 		t.Fatal(err)
@@ -127,10 +83,10 @@ func TestBothHalves(t *testing.T) {
 	server.Close() // waits for the handler's end
 
 	c, s := a.lines(t, "httpclient")[0], b.lines(t, "http-server")[0]
-	check(t, "client", c, map[string]any{"request.url": server.URL + "/pay/17", "method": "POST", "req.size.bytes": 5.0, "resp.size.bytes": 4.0,
+	tracertest.Check(t, "client", c, map[string]any{"request.url": server.URL + "/pay/17", "method": "POST", "req.size.bytes": 5.0, "resp.size.bytes": 4.0,
 		"remote.app": "b", "result.code": "201", "operation": "POST /pay/{id}", "status": "ok", "type": "http", "span.kind": "client", "spanId": "0",
 		"remote.address": strings.TrimPrefix(server.URL, "http://")})
-	check(t, "server", s, map[string]any{"request.url": server.URL + "/pay/17", "method": "POST", "req.size.bytes": 5.0, "resp.size.bytes": 4.0,
+	tracertest.Check(t, "server", s, map[string]any{"request.url": server.URL + "/pay/17", "method": "POST", "req.size.bytes": 5.0, "resp.size.bytes": 4.0,
 		"error": "", "result.code": "201", "operation": "POST /pay/{id}", "status": "ok", "span.kind": "server", "spanId": "0", "traceId": c["traceId"],
 		"twin.id8": c["span.id8"], "local.address": c["remote.address"], "remote.address": c["local.address"]})
 }
@@ -146,7 +102,7 @@ func TestFailures(t *testing.T) {
 		_, _ = io.WriteString(w, "half")
 	})
 	server := b.start(t, mux)
-	client := &http.Client{Transport: NewTransport(a.tracer, nil)}
+	client := &http.Client{Transport: NewTransport(a.Tracer, nil)}
 	get(t, client, server.URL+"/status")
 	get(t, client, server.URL+"/unknown/4711")
 	get(t, client, server.URL+"/nothing")
@@ -172,7 +128,7 @@ func TestFailures(t *testing.T) {
 		"/cut":          {"result.code": "200", "status": "error", "error": "unexpected EOF", "resp.size.bytes": 4.0},
 		"/refused":      {"result.code": "99", "status": "error"},
 	} {
-		check(t, "client "+path, clients[path], want)
+		tracertest.Check(t, "client "+path, clients[path], want)
 	}
 	for path, want := range map[string]map[string]any{
 		"/status":       {"result.code": "503", "status": "error", "error": "503 Service Unavailable"},
@@ -180,7 +136,7 @@ func TestFailures(t *testing.T) {
 		"/nothing":      {"result.code": "200", "status": "ok", "resp.size.bytes": 0.0},
 		"/panic":        {"result.code": "500", "status": "error", "error": "panic: net/http: abort Handler"},
 	} {
-		check(t, "server "+path, servers[path], want)
+		tracertest.Check(t, "server "+path, servers[path], want)
 	}
 	if servers["/refused"] != nil || len(clients) != 6 {
 		t.Errorf("%d client lines", len(clients))
@@ -210,7 +166,7 @@ func TestRequestStaysAsItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	request.Header = nil
-	answer, err := NewTransport(a.tracer, nil).RoundTrip(request)
+	answer, err := NewTransport(a.Tracer, nil).RoundTrip(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,14 +214,14 @@ func TestWriterKeepsItsAbilities(t *testing.T) {
 	_ = conn.Close()
 	server.Close()
 	// A plain writer has none of this, and is not said to have.
-	NewHandler(b.tracer, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	NewHandler(b.Tracer, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if _, ok := w.(http.Flusher); ok {
 			t.Error("a writer that cannot flush says that it can")
 		}
 	})).ServeHTTP(plainWriter{httptest.NewRecorder()}, httptest.NewRequest(http.MethodGet, "/plain", nil))
 	lines := byURL(b.lines(t, "http-server"))
-	check(t, "flush", lines["/flush"], map[string]any{"resp.size.bytes": 6.0, "result.code": "200"})
-	check(t, "hijack", lines["/hijack"], map[string]any{"result.code": "101", "status": "ok"})
+	tracertest.Check(t, "flush", lines["/flush"], map[string]any{"resp.size.bytes": 6.0, "result.code": "200"})
+	tracertest.Check(t, "hijack", lines["/hijack"], map[string]any{"result.code": "101", "status": "ok"})
 }
 
 type plainWriter struct{ w *httptest.ResponseRecorder }
@@ -293,7 +249,7 @@ func TestUpgradeKeepsTheConnection(t *testing.T) {
 	}
 	request.Header.Set("Upgrade", "x")
 	request.Header.Set("Connection", "Upgrade")
-	answer, err := NewTransport(a.tracer, nil).RoundTrip(request)
+	answer, err := NewTransport(a.Tracer, nil).RoundTrip(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -301,14 +257,14 @@ func TestUpgradeKeepsTheConnection(t *testing.T) {
 		t.Errorf("body is a %T", answer.Body)
 	}
 	_ = answer.Body.Close()
-	check(t, "client", a.lines(t, "httpclient")[0], map[string]any{"result.code": "101"})
+	tracertest.Check(t, "client", a.lines(t, "httpclient")[0], map[string]any{"result.code": "101"})
 }
 
 func TestOptions(t *testing.T) {
 	a, b := newPeer(t, "a"), newPeer(t, "b")
 	server := b.start(t, http.NotFoundHandler(), WithSkip(func(r *http.Request) bool { return r.URL.Path == "/health" }),
 		WithRoute(func(*http.Request) string { return "/named" }), WithQuery())
-	transport := NewTransport(a.tracer, nil, WithSkip(func(r *http.Request) bool { return r.URL.Path == "/health" }))
+	transport := NewTransport(a.Tracer, nil, WithSkip(func(r *http.Request) bool { return r.URL.Path == "/health" }))
 	client := &http.Client{Transport: transport}
 	get(t, client, server.URL+"/health")
 	request, err := http.NewRequestWithContext(ContextWithRoute(t.Context(), "/by/{context}"), http.MethodGet, server.URL+"/x?a=1", nil)
@@ -325,8 +281,8 @@ func TestOptions(t *testing.T) {
 	if len(clients) != 1 || len(servers) != 1 {
 		t.Fatalf("%d client and %d server lines", len(clients), len(servers))
 	}
-	check(t, "client", clients[0], map[string]any{"operation": "GET /by/{context}", "request.url": server.URL + "/x"})
-	check(t, "server", servers[0], map[string]any{"operation": "GET /named", "request.url": server.URL + "/x?a=1"})
+	tracertest.Check(t, "client", clients[0], map[string]any{"operation": "GET /by/{context}", "request.url": server.URL + "/x"})
+	tracertest.Check(t, "server", servers[0], map[string]any{"operation": "GET /named", "request.url": server.URL + "/x?a=1"})
 }
 
 func TestWithoutTracer(t *testing.T) {

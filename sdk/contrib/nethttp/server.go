@@ -16,7 +16,7 @@ func NewHandler(tracer *twinspan.Tracer, next http.Handler, list ...Option) http
 	if tracer == nil {
 		return next
 	}
-	return &handler{tracer: tracer, next: next, options: gather(list)}
+	return &handler{exchanges: NewExchanges(tracer, list...), next: next}
 }
 
 // Middleware is NewHandler in the form that routers take.
@@ -25,19 +25,17 @@ func Middleware(tracer *twinspan.Tracer, list ...Option) func(http.Handler) http
 }
 
 type handler struct {
-	tracer  *twinspan.Tracer
-	next    http.Handler
-	options options
+	exchanges *Exchanges
+	next      http.Handler
 }
 
 // ServeHTTP serves one request inside a span.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if h.options.skip != nil && h.options.skip(r) {
+	var e Exchange // stays on the stack
+	if !h.exchanges.begin(&e, r) {
 		h.next.ServeHTTP(w, r)
 		return
 	}
-	var e Exchange
-	e.begin(h.tracer, r, &h.options)
 	recorder := &recorder{ResponseWriter: w}
 	defer func() {
 		panicked := recover()
@@ -52,8 +50,18 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.next.ServeHTTP(recorder.as(), e.request)
 }
 
-// Exchange is a request that a server works on. It is for frameworks that have their own way of answering; others use
-// NewHandler. Its methods are called by one goroutine, in the order Begin, Request, End.
+// Exchanges makes the server spans of a framework that has its own way of answering; others use NewHandler.
+type Exchanges struct {
+	tracer  *twinspan.Tracer
+	options options
+}
+
+// NewExchanges makes what the options say for all requests. A nil tracer traces nothing.
+func NewExchanges(tracer *twinspan.Tracer, list ...Option) *Exchanges {
+	return &Exchanges{tracer: tracer, options: gather(list)}
+}
+
+// Exchange is a request that a server works on. Its methods are called by one goroutine: Request, then End.
 type Exchange struct {
 	span     *twinspan.Span
 	options  *options
@@ -63,18 +71,20 @@ type Exchange struct {
 
 // Begin starts the server span of a request. It gives nil when the request is not to be traced: the tracer is nil, or
 // WithSkip says so.
-func Begin(tracer *twinspan.Tracer, r *http.Request, list ...Option) *Exchange {
-	o := gather(list)
-	if tracer == nil || o.skip != nil && o.skip(r) {
+func (x *Exchanges) Begin(r *http.Request) *Exchange {
+	e := new(Exchange)
+	if !x.begin(e, r) {
 		return nil
 	}
-	e := new(Exchange)
-	e.begin(tracer, r, &o)
 	return e
 }
 
-func (e *Exchange) begin(tracer *twinspan.Tracer, r *http.Request, o *options) {
-	ctx, span := tracer.StartFrom(r.Context(), twinspan.HeaderCarrier(r.Header), twinspan.Server, twinspan.HTTPServer, "")
+func (x *Exchanges) begin(e *Exchange, r *http.Request) bool {
+	o := &x.options
+	if x.tracer == nil || o.skip != nil && o.skip(r) {
+		return false
+	}
+	ctx, span := x.tracer.StartFrom(r.Context(), twinspan.HeaderCarrier(r.Header), twinspan.Server, twinspan.HTTPServer, "")
 	span.SetRemote(r.RemoteAddr)
 	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
 		span.SetLocal(local.String())
@@ -89,6 +99,7 @@ func (e *Exchange) begin(tracer *twinspan.Tracer, r *http.Request, o *options) {
 		twinspan.Int(twinspan.TagRequestSize, serverRequestSize(r)),
 	)
 	e.span, e.options, e.request = span, o, r.WithContext(ctx)
+	return true
 }
 
 // Request gives the request to go on with: its context carries the span.

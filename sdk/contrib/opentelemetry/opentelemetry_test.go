@@ -1,7 +1,6 @@
 package opentelemetry
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -9,14 +8,13 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	twinspan "github.com/twinspan/twinspan/sdk"
+	"github.com/twinspan/twinspan/sdk/contrib/internal/tracertest"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/codes"
@@ -24,47 +22,10 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// newTracer gives a native Tracer that logs into a directory of its own, and a function that reads the lines of a file.
-func newTracer(t *testing.T, change func(*twinspan.Config)) (*twinspan.Tracer, func(file string) []map[string]any) {
-	t.Helper()
-	c := twinspan.DefaultConfig("pay")
-	c.LogDir = t.TempDir()
-	c.QueuePolicy = twinspan.WaitWhenFull
-	if change != nil {
-		change(&c)
-	}
-	native, err := twinspan.New(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := native.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return native, func(file string) []map[string]any {
-		t.Helper()
-		native.FlushStats()
-		data, err := os.ReadFile(filepath.Join(c.LogDir, file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var lines []map[string]any
-		for s := bufio.NewScanner(bytes.NewReader(data)); s.Scan(); {
-			var line map[string]any
-			if err := json.Unmarshal(s.Bytes(), &line); err != nil {
-				t.Fatalf("%v in %s", err, s.Text())
-			}
-			lines = append(lines, line)
-		}
-		return lines
-	}
-}
-
 // TestFacesNest starts spans by turns through both APIs, and takes contexts apart in the ways that applications do.
 func TestFacesNest(t *testing.T) {
-	native, _ := newTracer(t, nil)
-	tracer := NewTracerProvider(native).Tracer("test")
+	native := tracertest.New(t, "pay")
+	tracer := NewTracerProvider(native.Tracer).Tracer("test")
 
 	ctx, a := native.Start(t.Context(), twinspan.Server, twinspan.HTTPServer, "GET /")
 	aOtel := trace.SpanFromContext(ctx)
@@ -132,8 +93,8 @@ func TestFacesNest(t *testing.T) {
 }
 
 func TestEverythingIsWritten(t *testing.T) {
-	native, lines := newTracer(t, nil)
-	provider := NewTracerProvider(native)
+	native := tracertest.New(t, "pay")
+	provider := NewTracerProvider(native.Tracer)
 	tracer := provider.Tracer("lib", trace.WithInstrumentationVersion("1.2"), trace.WithSchemaURL("https://x"),
 		trace.WithInstrumentationAttributes(attribute.Int("build", 7)))
 	start := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
@@ -164,7 +125,7 @@ func TestEverythingIsWritten(t *testing.T) {
 	if s.IsRecording() || !s.SpanContext().IsValid() {
 		t.Error("an ended span records, or has no context")
 	}
-	line := lines("biz-digest.log")[0]
+	line := native.Lines(t, "biz-digest.log")[0]
 	delete(line, "span.id8")
 	line["traceId"] = ""
 	delete(line, "instance")
@@ -195,8 +156,8 @@ func same(t *testing.T, got map[string]any, want string) {
 }
 
 func TestStatus(t *testing.T) {
-	native, lines := newTracer(t, nil)
-	tracer := NewTracerProvider(native).Tracer("")
+	native := tracertest.New(t, "pay")
+	tracer := NewTracerProvider(native.Tracer).Tracer("")
 	steps := map[string]func(trace.Span){
 		"unset":    func(trace.Span) {},
 		"ok":       func(s trace.Span) { s.SetStatus(codes.Ok, "ignored") },
@@ -213,7 +174,7 @@ func TestStatus(t *testing.T) {
 		s.End()
 	}
 	got := make(map[string][2]any)
-	for _, line := range lines("biz-digest.log") {
+	for _, line := range native.Lines(t, "biz-digest.log") {
 		got[line["operation"].(string)] = [2]any{line["status"], line["error"]}
 	}
 	if !maps.Equal(got, want) {
@@ -222,8 +183,8 @@ func TestStatus(t *testing.T) {
 }
 
 func TestPanicIsRecorded(t *testing.T) {
-	native, lines := newTracer(t, nil)
-	tracer := NewTracerProvider(native).Tracer("")
+	native := tracertest.New(t, "pay")
+	tracer := NewTracerProvider(native.Tracer).Tracer("")
 	func() {
 		defer func() {
 			if v := recover(); v != "out" {
@@ -234,7 +195,7 @@ func TestPanicIsRecorded(t *testing.T) {
 		defer s.End(trace.WithStackTrace(true))
 		panic("out")
 	}()
-	event := lines("biz-digest.log")[0]["events"].([]any)[0].(map[string]any)
+	event := native.Lines(t, "biz-digest.log")[0]["events"].([]any)[0].(map[string]any)
 	attributes := event["attributes"].(map[string]any)
 	if event["name"] != "exception" || attributes["exception.message"] != "out" || attributes["exception.type"] != ".string" ||
 		attributes["exception.stacktrace"] == "" {
@@ -299,10 +260,10 @@ func TestComponents(t *testing.T) {
 		{"other", trace.SpanKindClient, nil, "biz", map[string]any{"type": "rpc", "span.kind": "client"}},
 	}
 	for _, tt := range tests {
-		native, lines := newTracer(t, nil)
-		_, s := NewTracerProvider(native).Tracer("").Start(t.Context(), tt.name, trace.WithSpanKind(tt.kind), trace.WithAttributes(tt.attrs...))
+		native := tracertest.New(t, "pay")
+		_, s := NewTracerProvider(native.Tracer).Tracer("").Start(t.Context(), tt.name, trace.WithSpanKind(tt.kind), trace.WithAttributes(tt.attrs...))
 		s.End()
-		line := lines(tt.file + "-digest.log")[0]
+		line := native.Lines(t, tt.file+"-digest.log")[0]
 		for k, v := range tt.want {
 			if line[k] != v {
 				t.Errorf("%s %s: %s is %v, want %v", tt.name, tt.kind, k, line[k], v)
@@ -314,16 +275,16 @@ func TestComponents(t *testing.T) {
 				t.Errorf("%s: attribute %s is %v", tt.name, a.Key, attributes[string(a.Key)])
 			}
 		}
-		if stat := lines(tt.file + "-stat.log")[0]; stat["operation"] != tt.name {
+		if stat := native.Lines(t, tt.file+"-stat.log")[0]; stat["operation"] != tt.name {
 			t.Errorf("stat line %v", stat)
 		}
 	}
 }
 
 func TestPropagator(t *testing.T) {
-	native, lines := newTracer(t, nil)
-	p := NewPropagator(native)
-	tracer := NewTracerProvider(native).Tracer("")
+	native := tracertest.New(t, "pay")
+	p := NewPropagator(native.Tracer)
+	tracer := NewTracerProvider(native.Tracer).Tracer("")
 	member, err := baggage.Parse("mark=T,tier=gold;since=2020")
 	if err != nil {
 		t.Fatal(err)
@@ -367,7 +328,7 @@ func TestPropagator(t *testing.T) {
 		t.Errorf("%v", p.Fields())
 	}
 	server.End()
-	if line := lines("shadow/biz-digest.log"); len(line) != 1 {
+	if line := native.Lines(t, "shadow/biz-digest.log"); len(line) != 1 {
 		t.Errorf("%v", line)
 	}
 }
@@ -375,8 +336,8 @@ func TestPropagator(t *testing.T) {
 // TestUseAfterEnd has callers that go on with spans that have ended, while new ones are started: run it with -race. No line
 // may hold what belongs to another span.
 func TestUseAfterEnd(t *testing.T) {
-	native, lines := newTracer(t, nil)
-	tracer := NewTracerProvider(native).Tracer("")
+	native := tracertest.New(t, "pay")
+	tracer := NewTracerProvider(native.Tracer).Tracer("")
 	var all sync.WaitGroup
 	for g := range 4 {
 		all.Go(func() {
@@ -402,7 +363,7 @@ func TestUseAfterEnd(t *testing.T) {
 	}
 	all.Wait()
 	seen := make(map[string]bool)
-	for _, line := range lines("biz-digest.log") {
+	for _, line := range native.Lines(t, "biz-digest.log") {
 		of := line["attributes"].(map[string]any)["of"].(string)
 		if line["operation"] != "work "+of || seen[of] {
 			t.Errorf("%v", line)

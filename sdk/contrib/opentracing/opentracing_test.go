@@ -1,14 +1,10 @@
 package twinopentracing
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -18,42 +14,10 @@ import (
 	"github.com/opentracing/opentracing-go/harness"
 	"github.com/opentracing/opentracing-go/log"
 	twinspan "github.com/twinspan/twinspan/sdk"
+	"github.com/twinspan/twinspan/sdk/contrib/internal/tracertest"
 )
 
-func newTracer(t *testing.T) (*twinspan.Tracer, func(file string) []map[string]any) {
-	t.Helper()
-	c := twinspan.DefaultConfig("pay")
-	c.LogDir = t.TempDir()
-	c.QueuePolicy = twinspan.WaitWhenFull
-	native, err := twinspan.New(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := native.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return native, func(file string) []map[string]any {
-		t.Helper()
-		native.Flush()
-		data, err := os.ReadFile(filepath.Join(c.LogDir, file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var lines []map[string]any
-		for s := bufio.NewScanner(bytes.NewReader(data)); s.Scan(); {
-			var line map[string]any
-			if err := json.Unmarshal(s.Bytes(), &line); err != nil {
-				t.Fatalf("%v in %s", err, s.Text())
-			}
-			lines = append(lines, line)
-		}
-		return lines
-	}
-}
-
-// probe tells the harness what belongs together.
+// harnessProbe tells the harness what belongs together.
 type harnessProbe struct{}
 
 func (harnessProbe) SameTrace(a, b ot.Span) bool {
@@ -67,14 +31,14 @@ func (harnessProbe) SameSpanContext(s ot.Span, c ot.SpanContext) bool {
 
 // TestHarness is the conformance suite of opentracing-go.
 func TestHarness(t *testing.T) {
-	native, _ := newTracer(t)
-	harness.RunAPIChecks(t, func() (ot.Tracer, func()) { return NewTracer(native), nil },
+	native := tracertest.New(t, "pay")
+	harness.RunAPIChecks(t, func() (ot.Tracer, func()) { return NewTracer(native.Tracer), nil },
 		harness.CheckEverything(), harness.UseProbe(harnessProbe{}))
 }
 
 func TestFacesNest(t *testing.T) {
-	native, _ := newTracer(t)
-	tracer := NewTracer(native)
+	native := tracertest.New(t, "pay")
+	tracer := NewTracer(native.Tracer)
 	ctx, a := native.Start(t.Context(), twinspan.Server, twinspan.HTTPServer, "GET /")
 	if s := ot.SpanFromContext(ctx); Twinspan(s) != a || s.Tracer() != tracer {
 		t.Fatalf("%v", s)
@@ -94,8 +58,8 @@ func TestFacesNest(t *testing.T) {
 }
 
 func TestReferences(t *testing.T) {
-	native, lines := newTracer(t)
-	tracer := NewTracer(native)
+	native := tracertest.New(t, "pay")
+	tracer := NewTracer(native.Tracer)
 	first, second := tracer.StartSpan("first"), tracer.StartSpan("second")
 	child := tracer.StartSpan("child", ot.FollowsFrom(second.Context()), ot.ChildOf(harness.ForeignSpanContext{}), ot.ChildOf(first.Context()))
 	follower := tracer.StartSpan("follower", ot.FollowsFrom(first.Context()))
@@ -108,7 +72,7 @@ func TestReferences(t *testing.T) {
 		t.Errorf("%s %s %s", c.SpanID(), f.SpanID(), Twinspan(alone).SpanID())
 	}
 	got := make(map[string]string)
-	for _, line := range lines("biz-digest.log") {
+	for _, line := range native.Lines(t, "biz-digest.log") {
 		links, _ := line["links"].([]any)
 		for _, l := range links {
 			l := l.(map[string]any)
@@ -123,8 +87,8 @@ func TestReferences(t *testing.T) {
 }
 
 func TestTagsAndLogs(t *testing.T) {
-	native, lines := newTracer(t)
-	tracer := NewTracer(native)
+	native := tracertest.New(t, "pay")
+	tracer := NewTracer(native.Tracer)
 	start := time.Unix(1767323045, 0)
 	s := tracer.StartSpan("get", ext.SpanKindRPCClient, ot.StartTime(start), ot.Tags{"n": 1})
 	ext.HTTPMethod.Set(s, "GET")
@@ -143,7 +107,7 @@ func TestTagsAndLogs(t *testing.T) {
 	s.SetOperationName("after")
 	s.LogKV("after", 1)
 	s.Finish()
-	line := lines("httpclient-digest.log")[0]
+	line := native.Lines(t, "httpclient-digest.log")[0]
 	for k, want := range map[string]any{"request.url": "http://book:1/x", "method": "GET", "result.code": "503", "remote.app": "book",
 		"remote.address": "10.0.0.7:1", "status": "error", "operation": "get", "duration.ns": 1e9, "span.kind": "client"} {
 		if line[k] != want {
@@ -183,8 +147,8 @@ func (c *custom) ForeachKey(handler func(key, value string) error) error {
 }
 
 func TestCarriers(t *testing.T) {
-	native, _ := newTracer(t)
-	tracer := NewTracer(native)
+	native := tracertest.New(t, "pay")
+	tracer := NewTracer(native.Tracer)
 	s := tracer.StartSpan("call", ext.SpanKindRPCClient)
 	s.SetBaggageItem("user", "u 1")
 	for name, c := range map[string]struct{ format, carrier any }{
@@ -212,8 +176,8 @@ func TestCarriers(t *testing.T) {
 
 // TestUseAfterFinish: run it with -race.
 func TestUseAfterFinish(t *testing.T) {
-	native, lines := newTracer(t)
-	tracer := NewTracer(native)
+	native := tracertest.New(t, "pay")
+	tracer := NewTracer(native.Tracer)
 	var all sync.WaitGroup
 	for g := range 4 {
 		all.Go(func() {
@@ -239,7 +203,7 @@ func TestUseAfterFinish(t *testing.T) {
 	}
 	all.Wait()
 	seen := make(map[string]bool)
-	for _, line := range lines("biz-digest.log") {
+	for _, line := range native.Lines(t, "biz-digest.log") {
 		of := line["attributes"].(map[string]any)["of"].(string)
 		if line["operation"] != "work "+of || seen[of] {
 			t.Errorf("%v", line)

@@ -4,16 +4,15 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	twinspan "github.com/twinspan/twinspan/sdk"
+	"github.com/twinspan/twinspan/sdk/contrib/internal/tracertest"
 )
 
 // The drivers of the tests: one with all context interfaces, one with the old ones, one with none but Prepare. They answer
@@ -129,27 +128,21 @@ type fakeDriver struct{ conn driver.Conn }
 func (d fakeDriver) Open(string) (driver.Conn, error) { return d.conn, nil }
 
 type fixture struct {
-	db     *sql.DB
-	tracer *twinspan.Tracer
-	dir    string
+	*tracertest.Service
+	db *sql.DB
 }
 
 func open(t *testing.T, conn driver.Conn, c Config) *fixture {
 	t.Helper()
-	config := twinspan.DefaultConfig("ledger")
-	config.LogDir, config.QueuePolicy = t.TempDir(), twinspan.WaitWhenFull
-	tracer, err := twinspan.New(config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	service := tracertest.New(t, "ledger")
 	c.System, c.Database = "fake", "ledger"
-	connector, err := NewConnector(tracer, fakeDriver{conn}, "dsn", c)
+	connector, err := NewConnector(service.Tracer, fakeDriver{conn}, "dsn", c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{sql.OpenDB(connector), tracer, config.LogDir}
+	f := &fixture{service, sql.OpenDB(connector)}
 	t.Cleanup(func() {
-		if err := errors.Join(f.db.Close(), tracer.Close()); err != nil {
+		if err := f.db.Close(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -159,28 +152,14 @@ func open(t *testing.T, conn driver.Conn, c Config) *fixture {
 // lines gives "spanId sql result.code error" of all statements.
 func (f *fixture) lines(t *testing.T) []string {
 	t.Helper()
-	f.tracer.Flush()
-	data, err := os.ReadFile(filepath.Join(f.dir, "datasource-client-digest.log"))
-	if err != nil && !os.IsNotExist(err) {
-		t.Fatal(err)
-	}
 	var all []string
-	for line := range strings.Lines(string(data)) {
-		var o struct {
-			SpanID  string `json:"spanId"`
-			SQL     string `json:"sql"`
-			Code    string `json:"result.code"`
-			Message string `json:"error"`
-			Peer    string `json:"remote.app"`
-			Type    string `json:"type"`
+	for _, line := range f.Lines(t, "datasource-client-digest.log") {
+		tracertest.Check(t, "statement", line, map[string]any{"remote.app": "fake:ledger", "type": "db"})
+		text := fmt.Sprint(line["spanId"], " ", line["sql"], " ", line["result.code"])
+		if line["error"] != nil {
+			text += fmt.Sprint(" ", line["error"])
 		}
-		if err := json.Unmarshal([]byte(line), &o); err != nil {
-			t.Fatal(err)
-		}
-		if o.Peer != "fake:ledger" || o.Type != "db" {
-			t.Errorf("%s", line)
-		}
-		all = append(all, strings.TrimSpace(o.SpanID+" "+o.SQL+" "+o.Code+" "+o.Message))
+		all = append(all, text)
 	}
 	return all
 }
@@ -189,7 +168,7 @@ func (f *fixture) lines(t *testing.T) []string {
 func TestPaths(t *testing.T) {
 	for name, conn := range map[string]driver.Conn{"contexts": full{}, "old interfaces": old{}, "prepare only": onlyPrepare{}} {
 		f := open(t, conn, Config{})
-		ctx, root := f.tracer.Start(t.Context(), twinspan.Server, twinspan.HTTPServer, "GET /")
+		ctx, root := f.Start(t.Context(), twinspan.Server, twinspan.HTTPServer, "GET /")
 		must := func(err error) {
 			t.Helper()
 			if err != nil {
@@ -312,7 +291,7 @@ func TestOptions(t *testing.T) {
 	if _, err := f.db.Exec("DELETE FROM background"); err != nil {
 		t.Fatal(err)
 	}
-	ctx, root := f.tracer.Start(t.Context(), twinspan.Server, twinspan.HTTPServer, "GET /")
+	ctx, root := f.Start(t.Context(), twinspan.Server, twinspan.HTTPServer, "GET /")
 	tx, err := f.db.BeginTx(ctx, nil)
 	if err != nil {
 		t.Fatal(err)

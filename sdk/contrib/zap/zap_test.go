@@ -7,16 +7,11 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	twinspan "github.com/twinspan/twinspan/sdk"
+	"github.com/twinspan/twinspan/sdk/contrib/internal/tracertest"
 )
 
 func TestFields(t *testing.T) {
-	config := twinspan.DefaultConfig("pay")
-	config.LogDir = t.TempDir()
-	tracer, err := twinspan.New(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tracer.Close()
+	tracer := tracertest.New(t, "pay")
 	core, logs := observer.New(zap.InfoLevel)
 	logger := zap.New(core)
 	ctx, span := tracer.Start(t.Context(), twinspan.Internal, twinspan.Biz, "pay")
