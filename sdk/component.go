@@ -6,25 +6,28 @@ type Component uint8
 
 // The components, by the base name of their files: SOFATracer's own name where it has the same kind of component.
 const (
-	Biz           Component = iota // "biz": the application's own spans
-	HTTPClient                     // "httpclient": net/http client
-	HTTPServer                     // "http-server": net/http server, with the fields of SOFATracer's spring-mvc
-	GRPCClient                     // "grpc-client", with fields like those of Dubbo
-	GRPCServer                     // "grpc-server"
-	SQLClient                      // "datasource-client": database/sql
-	RedisClient                    // "redis"
-	MQSend                         // "mq-send": message producers
-	MQConsume                      // "mq-consume": message consumers
-	DubboClient                    // "dubbo-client"
-	DubboServer                    // "dubbo-server"
-	MongoClient                    // "mongodb"
-	KafkaSend                      // "kafkamq-send"
-	KafkaConsume                   // "kafkamq-consume"
-	RabbitSend                     // "rabbitmq-send"
-	RabbitConsume                  // "rabbitmq-consume"
-	RocketSend                     // "rocketmq-send"
-	RocketConsume                  // "rocketmq-consume"
-	MessageSend                    // "message-pub": messages by Spring's abstraction and the like
+	Biz            Component = iota // "biz": the application's own spans
+	HTTPClient                      // "httpclient": net/http client
+	HTTPServer                      // "http-server": net/http server, with the fields of SOFATracer's spring-mvc
+	GRPCClient                      // "grpc-client", with fields like those of Dubbo
+	GRPCServer                      // "grpc-server"
+	SQLClient                       // "datasource-client": database/sql
+	RedisClient                     // "redis"
+	MQSend                          // "mq-send": message producers
+	MQConsume                       // "mq-consume": message consumers
+	DubboClient                     // "dubbo-client"
+	DubboServer                     // "dubbo-server"
+	MongoClient                     // "mongodb"
+	KafkaSend                       // "kafkamq-send"
+	KafkaConsume                    // "kafkamq-consume"
+	RabbitSend                      // "rabbitmq-send"
+	RabbitConsume                   // "rabbitmq-consume"
+	RocketSend                      // "rocketmq-send"
+	RocketConsume                   // "rocketmq-consume"
+	MessageSend                     // "message-pub": messages by Spring's abstraction and the like
+	MessageReceive                  // "message-sub": their receivers
+	SOFARPCClient                   // "rpc-client": SOFARPC (Bolt)
+	SOFARPCServer                   // "rpc-server"
 	componentCount
 )
 
@@ -98,6 +101,7 @@ type componentSpec struct {
 	// what fields have none.
 	text            []string
 	textAt, notText []int
+	rpc             []int // of SOFARPC's components: what stands where in their lines, which are JSON in either format
 	// hasError and hasRemoteApp say that "error" and "remote.app" are standard fields and no extra ones.
 	hasError, hasRemoteApp bool
 	ok, failed             string // result.code when the instrumentation sets none
@@ -126,7 +130,7 @@ const (
 )
 
 // componentSpecs is read only.
-var componentSpecs = withText(withStatFields(addSOFA([componentCount]componentSpec{
+var componentSpecs = withText(withStatFields(addRPC(addSOFA([componentCount]componentSpec{
 	Biz: {name: "biz", typ: "internal", ok: "00", failed: "99",
 		fields:   []field{{key: TagMethod}},
 		statKey:  []string{TagMethod, keyLocalApp},
@@ -167,7 +171,7 @@ var componentSpecs = withText(withStatFields(addSOFA([componentCount]componentSp
 			{key: tagError, typ: errorField}},
 		statKey:  []string{TagTopic, keyLocalApp, TagConsumerGroup},
 		statText: []string{keyLocalApp, TagConsumerGroup, TagTopic}},
-})))
+}))))
 
 // withStatFields finds the fields of the stat keys.
 func withStatFields(specs [componentCount]componentSpec) [componentCount]componentSpec {
@@ -175,7 +179,7 @@ func withStatFields(specs [componentCount]componentSpec) [componentCount]compone
 		c := &specs[i]
 		for _, key := range c.statKey {
 			switch key {
-			case keyLocalApp:
+			case keyLocalApp, TagRemoteApp:
 				continue
 			case keyOperationRoute:
 				c.statFields = append(c.statFields, routeField)

@@ -100,6 +100,9 @@ func addSOFA(specs [componentCount]componentSpec) [componentCount]componentSpec 
 	specs[MessageSend] = componentSpec{name: "message-pub", typ: "mq", ok: "00", failed: "99", hasError: true, hasRemoteApp: true,
 		fields:  []field{{key: tagError, typ: errorField}, {key: TagChannel}, {key: TagMessageID}, {key: TagRemoteApp, typ: remoteAppField}},
 		statKey: []string{keyLocalApp, keyOperationName, TagChannel}, statText: []string{keyLocalApp, keyOperationName, TagChannel}}
+	specs[MessageReceive] = componentSpec{name: "message-sub", typ: "mq", ok: "00", failed: "99", hasError: true, hasRemoteApp: true,
+		fields:  []field{{key: tagError, typ: errorField}, {key: TagTopic}, {key: TagChannel}, {key: TagMessageID}, {key: TagRemoteApp, typ: remoteAppField}},
+		statKey: []string{TagTopic, keyLocalApp, keyOperationName, TagChannel}, statText: []string{keyLocalApp, keyOperationName, TagChannel, TagTopic}}
 	return specs
 }
 

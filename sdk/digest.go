@@ -54,10 +54,13 @@ func kindText(k Kind) string {
 
 // line writes one digest line, with its newline.
 func (e *encoder) line(b []byte, s *Span, r *resolved) []byte {
+	spec := s.component.spec()
+	if spec.rpc != nil {
+		return e.rpcLine(b, s, spec, r)
+	}
 	if e.format == Text {
 		return e.textLine(b, s, r)
 	}
-	spec := s.component.spec()
 	b = append(b, `{"time":"`...)
 	b = e.times.append(b, s.start.Add(s.duration))
 	b = append(b, e.head...)

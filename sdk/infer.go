@@ -271,7 +271,7 @@ func (s *Span) infer(r *resolved) {
 		if at[factRoute] != 0 {
 			r.route = s.fact(&at, factRoute)
 		}
-	case GRPCClient, GRPCServer, DubboClient, DubboServer:
+	case GRPCClient, GRPCServer, DubboClient, DubboServer, SOFARPCClient, SOFARPCServer:
 		method = factRPCMethod
 		s.inferRPC(&at)
 	case SQLClient, RedisClient, MongoClient:
@@ -346,6 +346,8 @@ func (s *Span) inferComponent(at *facts) Component {
 		switch s.fact(at, factRPCSystem) {
 		case "dubbo", "apache_dubbo":
 			call, serve = DubboClient, DubboServer
+		case "sofa_rpc", "sofarpc", "sofa-rpc", "bolt":
+			call, serve = SOFARPCClient, SOFARPCServer
 		}
 		if s.kind == Server {
 			return serve

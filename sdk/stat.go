@@ -188,15 +188,18 @@ func (t *Tracer) takeStats() map[statKey]*statValue {
 
 // statLine writes one stat line, with its newline.
 func (e *encoder) statLine(b []byte, key *statKey, v *statValue, begin, end time.Time) []byte {
-	if e.format == Text {
+	spec := key.component.spec()
+	if e.format == Text && spec.rpc == nil {
 		return e.statText(b, key, v, begin, end)
 	}
-	spec := key.component.spec()
 	b = append(b, `{"time":"`...)
 	b = e.times.append(b, end)
 	b = append(b, `","stat.key":{`...)
-	for i, name := range spec.statKey {
-		if i > 0 {
+	for _, name := range spec.statKey {
+		if name == TagRemoteApp && key.remoteApp == "" {
+			continue // as SOFARPC does
+		}
+		if b[len(b)-1] != '{' {
 			b = append(b, ',')
 		}
 		b = append(append(append(b, '"'), name...), '"', ':')
@@ -246,15 +249,18 @@ func (e *encoder) statText(b []byte, key *statKey, v *statValue, begin, end time
 
 // field gives the value of one field of the stat key.
 func (k *statKey) field(spec *componentSpec, name, app string) string {
-	if name == keyLocalApp {
+	switch name {
+	case keyLocalApp:
 		return app
+	case TagRemoteApp:
+		return k.remoteApp
 	}
 	n := 0
 	for _, other := range spec.statKey {
 		if other == name {
 			return k.fields[n]
 		}
-		if other != keyLocalApp {
+		if other != keyLocalApp && other != TagRemoteApp {
 			n++
 		}
 	}

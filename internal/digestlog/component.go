@@ -39,6 +39,7 @@ type rule uint8
 
 const (
 	ruleCode  rule = iota // 00
+	ruleRPC               // 00, 0 and none: SOFARPC
 	ruleHTTP              // 1xx, 2xx, 301, 302 and 00
 	ruleSQL               // success
 	ruleError             // no error text
@@ -95,6 +96,7 @@ var (
 		{name: "time"}, {name: "stat.key"}, {name: "count", number: true}, {name: "total.cost.milliseconds", number: true},
 		{name: "success"}, {name: "load.test"},
 	}
+	foreignStatKeys = statKeys[:len(statKeys)-1] // SOFARPC's have no load.test
 )
 
 // k makes keys: a final # is a number, a first ? is optional.
@@ -262,16 +264,20 @@ func components() map[string]*component {
 			stat: []column{{name: "operationName", kind: colWord}, {name: "msg.channel", kind: colWord}},
 		},
 		{
-			// The receiving side was not captured: its fields come as they are, its id is its producer's child as in the
-			// other queues.
+			// The receiving side was not captured: it is read by its encoders (MessageSubDigestEncoder and others), its id is its
+			// producer's child as in the other queues.
 			name: "message-sub", callee: true, typ: span.TypeMQ, kind: span.KindConsumer, shape: shapeQueue, rule: ruleCode,
 			twin: twinChild, system: "message", dest: "msg.channel",
+			keys: k("error", "msg.topic", "msg.channel", "msg.id", "remote.app"),
+			columns: []column{{name: "error"}, {name: "msg.topic", kind: colWord}, {name: "msg.channel", kind: colWord},
+				{name: "msg.id", kind: colWord}, {name: "remote.app", kind: colWord}},
+			stat: []column{{name: "operationName", kind: colWord}, {name: "msg.channel", kind: colWord}, {name: "msg.topic", kind: colWord}},
 		},
 	}
-	// SOFARPC and MOSN were not captured either: their keys are those of SOFARPC's documentation.
+	// SOFARPC and MOSN were not captured either: their keys are those of SOFARPC's encoders and documentation.
 	list = append(list,
-		&component{name: "rpc-client", typ: span.TypeRPC, shape: shapeRPC, rule: ruleCode, foreign: true},
-		&component{name: "rpc-server", callee: true, typ: span.TypeRPC, shape: shapeRPC, rule: ruleCode, twin: twinShared, foreign: true})
+		&component{name: "rpc-client", typ: span.TypeRPC, shape: shapeRPC, rule: ruleRPC, foreign: true},
+		&component{name: "rpc-server", callee: true, typ: span.TypeRPC, shape: shapeRPC, rule: ruleRPC, twin: twinShared, foreign: true})
 	list = append(list, ownComponents()...)
 	table := make(map[string]*component, len(list))
 	for _, c := range list {

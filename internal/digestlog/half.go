@@ -268,6 +268,9 @@ func (d *lineDecoder) times(h *span.Half, n *notes) *RejectError {
 	if !ok {
 		return &RejectError{Reason: ReasonTime, Detail: "time is not yyyy-MM-dd HH:mm:ss.SSS: " + quote(n.time)}
 	}
+	if n.cost == "" && d.comp.foreign {
+		n.cost = "0" // SOFARPC has no time of calls that came to nothing
+	}
 	cost, ok := parseInt(strings.TrimSuffix(n.cost, "ms"))
 	if !ok || cost > maxMillis {
 		return &RejectError{Reason: ReasonNumber, Detail: "time.cost.milliseconds is not a number: " + quote(n.cost)}
@@ -342,6 +345,8 @@ func (d *lineDecoder) status(h *span.Half, n *notes) span.Status {
 	switch d.comp.rule {
 	case ruleCode:
 		ok = code == "00"
+	case ruleRPC:
+		ok = code == "00" || code == "0" || code == ""
 	case ruleHTTP:
 		ok = httpSuccess(code)
 	case ruleSQL:

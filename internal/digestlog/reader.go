@@ -69,6 +69,9 @@ func NewReader(src Source, from int64) (*Reader, error) {
 		src.MaxRecord = DefaultMaxRecord
 	}
 	src.MaxRecord = max(src.MaxRecord, minMaxRecord)
+	if componentOf(file.Component).foreign {
+		src.Format = FormatAuto // SOFARPC writes JSON whatever the format of the others
+	}
 	if src.Instance == "" {
 		src.Instance = src.Host
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/internal/span"
+	"github.com/twinspan/twinspan/sdk/id"
 )
 
 // TestChunksDoNotMatter feeds logs with odd values in pieces of several sizes.
@@ -193,6 +194,64 @@ func TestSOFARPC(t *testing.T) {
 	}
 	if g := s.Half; g.Twin != h.Span || g.Parent != h.Span || g.Span == h.Span || g.Duration != 7e6 || g.Peer != "shop" || g.Status != span.StatusError {
 		t.Errorf("server %+v", g)
+	}
+}
+
+// TestSOFARPCRest reads what else SOFARPC's encoders write: stat lines, which have no load.test and the other side in their key;
+// lines of calls that came to nothing, which have no result code or no time; a record that was torn. Both sides' agents may be set to
+// text, which SOFARPC does not know.
+func TestSOFARPCRest(t *testing.T) {
+	const stat = `{"time":"2026-11-23 21:38:33.977","stat.key":{"method":"charge","local.app":"shop","remote.app":"pay","service":"pay.Pay:1.0"},"count":3,"total.cost.milliseconds":259,"success":"N"}` + "\n"
+	for name, want := range map[string]struct {
+		kind     span.Kind
+		peer     string
+		loadTest bool
+	}{"rpc-client-stat.log": {span.KindClient, "pay", false}, "rpc-server-stat.log": {span.KindServer, "pay", true}} {
+		s := readRecords(t, Source{Name: name, Zone: time.UTC, Format: FormatText, Shadow: want.loadTest}, []byte(stat))[0].Stat
+		if s == nil || s.Kind != want.kind || s.Peer != want.peer || s.App != "shop" || s.Operation != "pay.Pay:1.0#charge" || s.Count != 3 || s.Errors != 3 ||
+			s.TotalNanos != 259e6 || s.LoadTest != want.loadTest || s.Type != span.TypeRPC {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+	const head = `{"timestamp":"2026-11-23 17:03:20.708","tracerId":"1e27326d1526807000498100185597","spanId":"0.1","span.kind":"client","local.app":"shop","service":"pay.Pay:1.0","method":"charge",`
+	const oneway, unrouted = head + `"invoke.type":"oneway","client.elapse.time":"2","baggage":""}` + "\n", head + `"result.code":"04","baggage":""}` + "\n"
+	records := readRecords(t, Source{Name: "rpc-client-digest.log", Zone: time.UTC}, []byte(oneway+unrouted))
+	if h := records[0].Half; h == nil || h.Status != span.StatusOK || h.Duration != 2e6 {
+		t.Errorf("one way: %+v", records[0])
+	}
+	if h := records[1].Half; h == nil || h.Status != span.StatusError || h.ResultCode != "04" || h.Duration != 0 {
+		t.Errorf("not routed: %+v", records[1])
+	}
+	records = readRecords(t, Source{Name: "rpc-client-digest.log", Zone: time.UTC}, []byte(head[:80]+oneway))
+	if len(records) != 2 || records[0].Err == nil || records[1].Half == nil {
+		t.Errorf("torn: %+v", records)
+	}
+}
+
+// TestMessageSub reads lines as MessageSubDigestEncoder, MessageSubDigestJsonEncoder and the stat reporters beside them write them.
+func TestMessageSub(t *testing.T) {
+	const object = `{"time":"2026-11-23 16:49:33.070","local.app":"b","traceId":"c00002021795423773026100220451","spanId":"0.1.1","span.kind":"server","result.code":"99","current.thread.name":"t",` +
+		`"time.cost.milliseconds":"44ms","error":"no, luck","msg.topic":"pay-topic","msg.channel":"pay-in","msg.id":"m-1","remote.app":"broker","sys.baggage":"","biz.baggage":""}` + "\r\n"
+	const text = "2026-11-23 16:49:33.070,b,c00002021795423773026100220451,0.1.1,server,99,t,44ms,no, luck,pay-topic,pay-in,m-1,broker,,\r\n"
+	var essences []string
+	for _, line := range []string{object, text} {
+		h := readRecords(t, Source{Name: "message-sub-digest.log", Zone: time.UTC}, []byte(line))[0].Half
+		if h == nil || h.Kind != span.KindConsumer || h.Twin != id.SpanOf("0.1") || h.Peer != "message:pay-in" || h.Operation != "pay-in" || h.Payload.StatusMessage() != "no, luck" {
+			t.Fatalf("%s: %+v", line, h)
+		}
+		essences = append(essences, essence(h))
+	}
+	if essences[0] != essences[1] {
+		t.Errorf("JSON %s\ntext %s", essences[0], essences[1])
+	}
+	for _, line := range []string{
+		`{"time":"2026-11-23 16:50:33.070","stat.key":{"msg.topic":"pay-topic","local.app":"b","operationName":"mq-message-receive","msg.channel":"pay-in"},"count":2,"total.cost.milliseconds":88,"success":"Y","load.test":"F"}` + "\n",
+		"2026-11-23 16:50:33.070,b,mq-message-receive,pay-in,pay-topic,2,88,Y,F\n",
+	} {
+		s := readRecords(t, Source{Name: "message-sub-stat.log", Zone: time.UTC}, []byte(line))[0].Stat
+		if s == nil || s.Peer != "message:pay-in" || s.Key != "local.app=b,msg.channel=pay-in,msg.topic=pay-topic,operationName=mq-message-receive" {
+			t.Errorf("%+v", s)
+		}
 	}
 }
 

@@ -57,6 +57,9 @@ func (r *Reader) mayEnd(line []byte) bool {
 // nextStart gives the place in b where a record begins, at the start of a line or not, or -1.
 func nextStart(b []byte) int {
 	json := bytes.Index(b, jsonStart)
+	if old := bytes.Index(b, jsonStartOld); old >= 0 && (json < 0 || old < json) {
+		json = old
+	}
 	for i := 0; i+startSize <= len(b) && (json < 0 || i < json); i++ {
 		if digit(b[i]) && textStarts(b[i:]) {
 			return i

@@ -25,7 +25,11 @@ func (d *lineDecoder) statJSON(text string) (Record, state) {
 			return d.statFields(fields, true, 0)
 		}
 	}
-	fields, ok := scanKnown(d.fields[:0], text, statKeys)
+	keys := statKeys
+	if d.comp.foreign {
+		keys = foreignStatKeys
+	}
+	fields, ok := scanKnown(d.fields[:0], text, keys)
 	d.fields = fields
 	if !ok {
 		return Record{Err: incomplete(text)}, broken
@@ -105,6 +109,9 @@ func (d *lineDecoder) stat(line statLine, repairs Repairs) (Record, state) {
 	fail := func(reason Reason, detail string) (Record, state) {
 		return Record{Err: &RejectError{Reason: reason, Detail: detail}}, broken
 	}
+	if line.loadTest == "" && d.comp.foreign {
+		line.loadTest = "F" // the file says it
+	}
 	if line.success != "Y" && line.success != "N" || line.loadTest != "T" && line.loadTest != "F" {
 		return fail(ReasonMalformed, "success is not Y or N, or load.test not T or F: "+quote(line.success)+", "+quote(line.loadTest))
 	}
@@ -135,6 +142,8 @@ func (d *lineDecoder) stat(line statLine, repairs Repairs) (Record, state) {
 				f.val = unescapeComma(f.val)
 			}
 			n.sql = f.val
+		case "remote.app":
+			n.remoteApp = f.val
 		default:
 			n.note(f.key, f.val)
 			if f.key == d.comp.dest {
@@ -163,6 +172,9 @@ func (d *lineDecoder) stat(line statLine, repairs Repairs) (Record, state) {
 func (d *lineDecoder) statPeer(n *notes) string {
 	if d.comp.shape == shapeQueue && n.dest != "" {
 		return d.peer(n)
+	}
+	if d.comp.foreign {
+		return n.remoteApp
 	}
 	return ""
 }

@@ -11,7 +11,7 @@ type Stat struct {
 	Type      Type
 	// Operation is the low-cardinality name made of the key; Key is the whole key as text "name=value,…", sorted by name.
 	Operation, Key string
-	// Peer is the other side's app or "system:name", where the line says it (Java's do not).
+	// Peer is the other side's app or "system:name", where the line says it (of Java's only SOFARPC's do).
 	Peer string
 	// Begin is the interval's start in nanoseconds of the Unix epoch, Length its length in nanoseconds. Java's lines tell
 	// only the end: Length is then 0 and Begin the moment of writing.

@@ -60,6 +60,11 @@ func spans(t *testing.T, tracer *twinspan.Tracer, at time.Time) {
 		{twinspan.Consumer, twinspan.RocketConsume, "receive pay", "rocketmq:pay", nil, []twinspan.Tag{s(twinspan.TagTopic, "pay"), s(twinspan.TagMessageID, "m"),
 			s(twinspan.TagConsumerGroup, "g"), s(twinspan.TagSendStatus, "CONSUME_SUCCESS")}},
 		{twinspan.Producer, twinspan.MessageSend, "send pay", "broker", nil, []twinspan.Tag{s(twinspan.TagChannel, "pay"), s(twinspan.TagMessageID, "m")}},
+		{twinspan.Consumer, twinspan.MessageReceive, "receive pay", "broker", errors.New("no, luck"), []twinspan.Tag{s(twinspan.TagChannel, "pay"), s(twinspan.TagTopic, "t")}},
+		{twinspan.Client, twinspan.SOFARPCClient, "pay.Pay:1.0#hello", "ledger", nil, []twinspan.Tag{s(twinspan.TagService, "pay.Pay:1.0"), s(twinspan.TagMethod, "hello"),
+			s(twinspan.TagProtocol, "bolt"), n(twinspan.TagRPCRequestSize, 582)}},
+		{twinspan.Server, twinspan.SOFARPCServer, "pay.Pay:1.0#hello", "shop", errors.New("no, luck"), []twinspan.Tag{s(twinspan.TagService, "pay.Pay:1.0"),
+			s(twinspan.TagMethod, "hello")}},
 	} {
 		_, one := tracer.StartSpan(t.Context(), &twinspan.StartOptions{Kind: c.kind, Component: c.component, Operation: c.operation, Time: at})
 		one.SetTags(c.tags...)
@@ -147,7 +152,7 @@ func TestReaderReadsEveryComponent(t *testing.T) {
 		for _, rec := range stats {
 			total += rec.Stat.Count
 		}
-		if len(records) != 20 || total != 20 {
+		if len(records) != 23 || total != 23 {
 			t.Errorf("%s: %d halves, %d counted", format, len(records), total)
 		}
 	}
