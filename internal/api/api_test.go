@@ -5,28 +5,24 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/twinspan/twinspan/internal/api/apitest"
 	"github.com/twinspan/twinspan/internal/query"
 	"github.com/twinspan/twinspan/internal/query/querytest"
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/internal/store"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 const payment = `
 	server gw 1 at=0+100 type=http op=POST_/pay code=200 local=10.0.0.1:80 tag=user:42
@@ -38,22 +34,7 @@ const payment = `
 func newAPI(t testing.TB, readers ...store.Reader) *API {
 	t.Helper()
 	if readers == nil {
-		calls, err := querytest.Calls(payment)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := &querytest.Reader{Calls: calls}
-		for i := range calls {
-			c := &calls[i]
-			row := span.Rollup{RollupKey: span.RollupKey{Minute: c.Start() / 60e9, Type: c.Type, LoadTest: c.LoadTest(),
-				Caller: c.Caller, Callee: c.Callee, Operation: c.Operation()}, Calls: 1}
-			if c.Failed() {
-				row.Errors = 1
-			}
-			row.Latency.Add(c.Duration())
-			r.Rows = append(r.Rows, row)
-		}
-		readers = append(readers, r)
+		readers = append(readers, querytest.Counted(t, payment))
 	}
 	log := slog.New(slog.DiscardHandler)
 	status := func() Status {
@@ -91,24 +72,7 @@ func TestAnswers(t *testing.T) {
 			continue
 		}
 		pretty, _ := json.MarshalIndent(v, "", " ")
-		golden(t, name+".json", append(pretty, '\n'))
-	}
-}
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != string(want) {
-		t.Errorf("%s differs (go test -update writes it anew); got\n%s", name, got)
+		apitest.Golden(t, name, append(pretty, '\n'))
 	}
 }
 
@@ -239,10 +203,7 @@ func TestAPanicIsAnswered(t *testing.T) {
 }
 
 func TestTraceIDsOfAnyText(t *testing.T) {
-	calls, err := querytest.Calls("server a 1 trace=order/17?x")
-	if err != nil {
-		t.Fatal(err)
-	}
+	calls := querytest.Calls(t, "server a 1 trace=order/17?x")
 	w := get(newAPI(t, &querytest.Reader{Calls: calls}), "/api/v1/traces/"+url.PathEscape("order/17?x"))
 	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"traceId":"order/17?x"`) {
 		t.Errorf("%d %s", w.Code, w.Body)

@@ -25,10 +25,7 @@ func TestRatesAreOfTheTimeWithData(t *testing.T) {
 		{"one call just now", "server a 1 at=40000+1", base - 600e9, base + 41e9, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			calls, err := querytest.Calls(test.scenario)
-			if err != nil {
-				t.Fatal(err)
-			}
+			calls := querytest.Calls(t, test.scenario)
 			r := &querytest.Reader{Calls: calls}
 			for i := range calls {
 				r.Rows = append(r.Rows, span.Rollup{RollupKey: span.RollupKey{Minute: calls[i].Start() / minute, Callee: "a"}, Calls: 1})

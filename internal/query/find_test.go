@@ -21,10 +21,7 @@ func finder(t *testing.T, config query.Config, scenarios ...string) *query.Servi
 	t.Helper()
 	var readers []store.Reader
 	for i, text := range scenarios {
-		calls, err := querytest.Calls(text)
-		if err != nil {
-			t.Fatal(err)
-		}
+		calls := querytest.Calls(t, text)
 		for k := range calls {
 			calls[k].Lead().Origin += uint64(100 * i)
 		}

@@ -209,10 +209,7 @@ func TestAppSeries(t *testing.T) {
 
 // The callee's half often arrives before the caller's: for a moment nothing tells the call from one from outside.
 func TestACallerThatIsOnItsWayIsNotOutside(t *testing.T) {
-	calls, err := querytest.Calls("server gw 1 at=0+100\nserver pay 3 parent=2 twin=2 at=10+5")
-	if err != nil {
-		t.Fatal(err)
-	}
+	calls := querytest.Calls(t, "server gw 1 at=0+100\nserver pay 3 parent=2 twin=2 at=10+5")
 	for i := range calls {
 		calls[i].Server.Received = querytest.Base + 1e9
 	}

@@ -176,10 +176,8 @@ func (s *Service) sample(ctx context.Context, q store.Query, visit func(*span.Ha
 		for _, r := range s.readers {
 			left := sampleCalls
 			err := r.Search(limited, &cut, func(c span.Call) bool {
-				for _, h := range [2]*span.Half{c.Client, c.Server} {
-					if h != nil {
-						visit(h)
-					}
+				for h := range c.Halves() {
+					visit(h)
 				}
 				left--
 				return left > 0

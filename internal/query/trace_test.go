@@ -14,21 +14,12 @@ import (
 	"github.com/twinspan/twinspan/sdk/id"
 )
 
-func scenario(t testing.TB, text string) []span.Call {
-	t.Helper()
-	calls, err := querytest.Calls(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return calls
-}
-
 // newService makes a service over scenarios that are divided by lines of "---", one reader each.
 func newService(t testing.TB, text string) *Service {
 	t.Helper()
 	var readers []store.Reader
 	for _, part := range strings.Split(text, "---") {
-		readers = append(readers, &querytest.Reader{Calls: scenario(t, part)})
+		readers = append(readers, &querytest.Reader{Calls: querytest.Calls(t, part)})
 	}
 	return New(readers, DefaultConfig(), slog.New(slog.DiscardHandler))
 }

@@ -179,8 +179,8 @@ func (m *metricsFinder) halves(ctx context.Context, f *traceql.SpansetFilter, p 
 			}
 			return nil
 		}
-		for _, h := range [2]*span.Half{c.Client, c.Server} {
-			if h != nil && h.Start >= from && h.Start < to && f.MayMatch(h) {
+		for h := range c.Halves() {
+			if h.Start >= from && h.Start < to && f.MayMatch(h) {
 				m.collector.AddHalf(h)
 			}
 		}

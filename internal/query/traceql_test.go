@@ -33,10 +33,7 @@ internal job 1 trace=d4 at=3000+5 op=clean
 
 func traceService(t *testing.T, scenario string) (*Service, *querytest.Reader) {
 	t.Helper()
-	calls, err := querytest.Calls(scenario)
-	if err != nil {
-		t.Fatal(err)
-	}
+	calls := querytest.Calls(t, scenario)
 	r := &querytest.Reader{Calls: calls}
 	half := len(calls) / 2
 	// Two readers that both have the calls in the middle, as while a range moves.

@@ -379,11 +379,9 @@ func traceOf(trace id.Trace, calls []span.Call, truncated bool) (*Trace, *traceq
 			}
 		}
 		first[i] = int32(len(spans))
-		for _, h := range [2]*span.Half{n.Call.Client, n.Call.Server} {
-			if h != nil {
-				spans = append(spans, traceql.Span{Half: h, Call: &n.Call, Parent: parent})
-				parent = first[i]
-			}
+		for h := range n.Call.Halves() {
+			spans = append(spans, traceql.Span{Half: h, Call: &n.Call, Parent: parent})
+			parent = first[i]
 		}
 	}
 	return tr, traceql.NewTrace(trace, spans, tr.Start, tr.Duration)

@@ -1,6 +1,10 @@
 package span
 
-import "github.com/twinspan/twinspan/sdk/id"
+import (
+	"iter"
+
+	"github.com/twinspan/twinspan/sdk/id"
+)
 
 // Call is the client half and the server half of one invocation joined. At least one half is there.
 //
@@ -30,6 +34,18 @@ func (c *Call) Last() *Half {
 		return c.Server
 	}
 	return c.Client
+}
+
+// Halves gives the halves that are there, the client half first.
+func (c *Call) Halves() iter.Seq[*Half] {
+	return func(yield func(*Half) bool) {
+		if c.Client != nil && !yield(c.Client) {
+			return
+		}
+		if c.Server != nil {
+			yield(c.Server)
+		}
+	}
 }
 
 // Trace is the call's trace id.

@@ -29,10 +29,7 @@ func (f failing) Trace(ctx context.Context, t id.Trace, limit int) ([]span.Call,
 }
 
 func TestReading(t *testing.T) {
-	r, err := querytest.Counted("internal a 1 trace=a1 at=0+1\ninternal a 2 trace=a2 at=1+1\ninternal a 3 trace=a3 at=2+1")
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := querytest.Counted(t, "internal a 1 trace=a1 at=0+1\ninternal a 2 trace=a2 at=1+1\ninternal a 3 trace=a3 at=2+1")
 	trace := func(text string) id.Trace {
 		t, _ := id.ParseTrace(text)
 		return t

@@ -1,10 +1,8 @@
 package jaeger
 
 import (
-	"cmp"
 	"context"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/twinspan/twinspan/internal/api/compat"
@@ -47,22 +45,8 @@ func dependenciesOf(t *query.Topology) []dependencyJSON {
 		isApp[t.Nodes[i].Name] = t.Nodes[i].Kind == query.KindApp
 	}
 	list := []dependencyJSON{}
-	at := make(map[[2]string]int) // several types of calls are one dependency
-	for _, e := range t.Edges {
-		if !isApp[e.Caller] || !isApp[e.Callee] {
-			continue
-		}
-		key := [2]string{e.Caller, e.Callee}
-		i, ok := at[key]
-		if !ok {
-			i = len(list)
-			at[key] = i
-			list = append(list, dependencyJSON{Parent: e.Caller, Child: e.Callee})
-		}
-		list[i].CallCount += e.Calls
+	for _, d := range compat.Dependencies(t.Edges, func(e *query.Edge) bool { return isApp[e.Caller] && isApp[e.Callee] }) {
+		list = append(list, dependencyJSON{d.Parent, d.Child, d.CallCount})
 	}
-	slices.SortFunc(list, func(a, b dependencyJSON) int {
-		return cmp.Or(cmp.Compare(a.Parent, b.Parent), cmp.Compare(a.Child, b.Child))
-	})
 	return list
 }

@@ -59,10 +59,7 @@ func appendTrace(b []byte, t *query.Trace) []byte {
 	first := true
 	for i := range t.Nodes {
 		n := &t.Nodes[i]
-		for _, h := range [2]*span.Half{n.Call.Client, n.Call.Server} {
-			if h == nil {
-				continue
-			}
+		for h := range n.Call.Halves() {
 			if !first {
 				e.add(",")
 			}

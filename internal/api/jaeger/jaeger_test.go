@@ -5,15 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"log/slog"
 	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +18,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/twinspan/twinspan/internal/api/apitest"
 	"github.com/twinspan/twinspan/internal/api/compat"
 	"github.com/twinspan/twinspan/internal/query"
 	"github.com/twinspan/twinspan/internal/query/querytest"
@@ -29,38 +27,18 @@ import (
 	"github.com/twinspan/twinspan/sdk/id"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
-
-// The payment came by OTLP; the transfer from SOFATracer, whose halves share their ids; message is sent and consumed.
-const (
-	payment = `
+// The payment came by OTLP.
+const payment = `
 	server gw 1 trace=a1 at=0+100 type=http op=POST_/pay tag=user:42
 	client gw 2 trace=a1 parent=1 at=10+50 op=Do remote=10.0.0.2:90 tag=retry:no & server pay 3 trace=a1 parent=2 twin=2 at=15+40 op=Pay/Do error message=no_money
 	client pay 4 trace=a1 parent=3 at=20.5+10 type=db peer=mysql:pay op=SELECT
 	internal pay 5 trace=a1 parent=3 at=31+1 op=check`
-	transfer = `
-	server bank 0 dotted=0 at=1000+30 type=http op=POST_/transfer code=00 route=agent coarse
-	client bank 0.1 dotted=0.1 parent=0 at=1001+20 op=Ledger/Book route=agent coarse code=00 remote=10.0.0.9:12200 & server ledger 99 dotted=0.1 parent=0.1 twin=0.1 at=1005+10 op=Ledger/Book route=agent coarse code=00 load
-	client ledger 0.1.1 dotted=0.1.1 parent=0.1 at=1006+2 type=db peer=mysql:ledger op=INSERT_entry route=agent coarse`
-	message = `
-	producer shop 21 trace=b2 at=2000+2 type=mq op=orders_publish & consumer mailer 22 trace=b2 parent=21 twin=21 at=2100+700 type=mq op=orders_process
-	internal mailer 23 trace=b2 parent=77 at=2110+5 op=render`
-)
-
-func reader(t testing.TB, text string) *querytest.Reader {
-	t.Helper()
-	r, err := querytest.Counted(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
 
 // newHandler makes a handler for which it is a minute after the payment.
 func newHandler(t testing.TB, readers ...store.Reader) *Handler {
 	t.Helper()
 	if readers == nil {
-		readers = append(readers, reader(t, payment+transfer+message))
+		readers = append(readers, querytest.Counted(t, payment+apitest.Transfer+apitest.Message))
 	}
 	log := slog.New(slog.DiscardHandler)
 	h := New(DefaultConfig(), query.New(readers, query.DefaultConfig(), log), log)
@@ -99,19 +77,7 @@ func TestGolden(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, body := get(t, h, path+map[bool]string{true: "&", false: "?"}[strings.Contains(path, "?")]+"prettyPrint=true")
-			file := filepath.Join("testdata", name+".json")
-			if *update {
-				if err := os.WriteFile(file, []byte(body), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if body != string(want) {
-				t.Errorf("GET %s:\n%s\nwant %s:\n%s", path, body, file, want)
-			}
+			apitest.Golden(t, name, []byte(body))
 		})
 	}
 }
@@ -270,7 +236,7 @@ func TestSharedIDs(t *testing.T) {
 		"form not known": "server ledger 0.1 dotted=0.1 parent=0 twin=0.1 shared",
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := reader(t, "client bank 0.1 dotted=0.1 parent=0 & "+server+" at=1+3\n internal ledger 0.1.1 dotted=0.1.1 parent=0.1 at=2+1")
+			r := querytest.Counted(t, "client bank 0.1 dotted=0.1 parent=0 & "+server+" at=1+3\n internal ledger 0.1.1 dotted=0.1.1 parent=0.1 at=2+1")
 			if s := r.Calls[0].Server; s.Shared {
 				s.Span = s.Twin
 			}
@@ -419,7 +385,7 @@ func (f *failing) Trace(ctx context.Context, t id.Trace, limit int) ([]span.Call
 
 // What fails behind the first trace cannot change the status: the answer stays valid and says so.
 func TestSearchFailsHalfway(t *testing.T) {
-	r := reader(t, payment+transfer+message)
+	r := querytest.Counted(t, payment+apitest.Transfer+apitest.Message)
 	bad, _ := id.ParseTrace("a1")
 	_, body := get(t, newHandler(t, &failing{r, bad}), "/jaeger/api/traces")
 	a := decode(t, body)
@@ -439,7 +405,7 @@ func TestSearchIsBounded(t *testing.T) {
 
 // Names are read once and then only as far as they may have changed.
 func TestNamesAreRemembered(t *testing.T) {
-	r := reader(t, payment)
+	r := querytest.Counted(t, payment)
 	h := newHandler(t, r)
 	now := h.now()
 	h.names.Now = func() time.Time { return now }
@@ -519,10 +485,7 @@ func FuzzTrace(f *testing.F) {
 }
 
 func BenchmarkTrace(b *testing.B) {
-	calls, err := querytest.Calls(payment)
-	if err != nil {
-		b.Fatal(err)
-	}
+	calls := querytest.Calls(b, payment)
 	tr := query.Assemble(calls[0].Trace(), calls, false)
 	var buf []byte
 	for b.Loop() {

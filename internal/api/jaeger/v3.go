@@ -147,10 +147,7 @@ func summarize(t *query.Trace) summaryJSON {
 		if n.Notes&(query.NoteOrphan|query.NoteAttached) != 0 {
 			s.Orphans++
 		}
-		for _, h := range [2]*span.Half{n.Call.Client, n.Call.Server} {
-			if h == nil {
-				continue
-			}
+		for h := range n.Call.Halves() {
 			at, ok := s.perService[h.App]
 			if !ok {
 				at = len(s.Services)

@@ -53,10 +53,7 @@ func groups(t *query.Trace) []*group {
 	at := make(map[groupKey]*group)
 	for i := range t.Nodes {
 		n := &t.Nodes[i]
-		for _, h := range [2]*span.Half{n.Call.Client, n.Call.Server} {
-			if h == nil {
-				continue
-			}
+		for h := range n.Call.Halves() {
 			k := groupKey{app: h.App, resource: string(h.Resource)}
 			if h.Route == span.RouteOTLP {
 				k.scope = h.Component

@@ -20,10 +20,7 @@ import (
 
 func assemble(t testing.TB, text string) *query.Trace {
 	t.Helper()
-	calls, err := querytest.Calls(text)
-	if err != nil {
-		t.Fatal(err)
-	}
+	calls := querytest.Calls(t, text)
 	for i := range calls {
 		if s := calls[i].Server; s != nil && s.Dotted == "0.1" {
 			s.Span = id.ServerSpanOf(s.Dotted)

@@ -20,7 +20,7 @@ import (
 // searching makes a handler over the payment, with its counts.
 func searching(t testing.TB, c query.Config) *Handler {
 	t.Helper()
-	r := reader(t, payment)
+	r := querytest.Counted(t, payment)
 	for i := range r.Calls {
 		c := &r.Calls[i]
 		if h := c.Client; h != nil && h.Span == 4 {
@@ -100,7 +100,7 @@ func TestSearchShape(t *testing.T) {
 func TestPartialSearch(t *testing.T) {
 	c := query.DefaultConfig()
 	c.MaxSearchCalls = 1
-	h := newHandler(t, c, reader(t, strings.Repeat("internal a 9 trace=a1 at=1+1\n", 2001)))
+	h := newHandler(t, c, querytest.Counted(t, strings.Repeat("internal a 9 trace=a1 at=1+1\n", 2001)))
 	w := get(t, h, "/api/search", "")
 	var answer searchJSON
 	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || answer.Metrics.CompletedJobs != 0 || answer.Metrics.TotalJobs != 1 || w.Header().Get(compat.HeaderPartial) == "" {

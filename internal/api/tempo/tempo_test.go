@@ -27,20 +27,11 @@ const payment = `
 	client pay 4 trace=a1 parent=3 at=20.5+10 type=db peer=mysql:pay op=SELECT
 	server bank 7 trace=b2 at=1000+30 type=http op=POST_/transfer tag=user:43`
 
-func reader(t testing.TB, text string) *querytest.Reader {
-	t.Helper()
-	r, err := querytest.Counted(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
 // newHandler makes a handler for which it is a minute after the payment.
 func newHandler(t testing.TB, c query.Config, readers ...store.Reader) *Handler {
 	t.Helper()
 	if readers == nil {
-		readers = append(readers, reader(t, payment))
+		readers = append(readers, querytest.Counted(t, payment))
 	}
 	log := slog.New(slog.DiscardHandler)
 	h := New(DefaultConfig(), query.New(readers, c, log), log)
@@ -121,7 +112,7 @@ func TestTraceInPart(t *testing.T) {
 	c := query.DefaultConfig()
 	c.MaxTraceCalls = 2
 	// Of more calls than are read together with other traces', the bound of one trace counts.
-	h := newHandler(t, c, reader(t, strings.Repeat("internal a 9 trace=a1 at=1+1\n", 2001)))
+	h := newHandler(t, c, querytest.Counted(t, strings.Repeat("internal a 9 trace=a1 at=1+1\n", 2001)))
 	var v2 struct {
 		Trace, Metrics  json.RawMessage
 		Status, Message string

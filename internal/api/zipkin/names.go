@@ -1,11 +1,9 @@
 package zipkin
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/twinspan/twinspan/internal/api/compat"
 	"github.com/twinspan/twinspan/internal/query"
@@ -71,52 +69,6 @@ func (h *Handler) remoteServices(ctx context.Context, w *compat.Response, r *htt
 	}
 	slices.Sort(remote)
 	return w.JSON(slices.Compact(remote))
-}
-
-type dependencyJSON struct {
-	Parent     string `json:"parent"`
-	Child      string `json:"child"`
-	CallCount  int64  `json:"callCount"`
-	ErrorCount int64  `json:"errorCount,omitempty"`
-}
-
-// dependencies counts who called whom, stores and queues included, as Zipkin does by remote endpoints.
-func (h *Handler) dependencies(ctx context.Context, w *compat.Response, r *http.Request) error {
-	values, err := compat.Parameters(r)
-	if err != nil {
-		return err
-	}
-	if values.Get("endTs") == "" {
-		return compat.BadRequest("the parameter endTs is required: milliseconds since 1970")
-	}
-	from, to, err := readRange(values, h.now())
-	if err != nil {
-		return err
-	}
-	t, err := h.query.Topology(ctx, query.Range{From: from.UnixNano(), To: to.Add(time.Millisecond).UnixNano()}, query.TopologyFilter{Counts: true})
-	if err != nil {
-		return err
-	}
-	at := make(map[[2]string]int) // several types of calls are one dependency
-	list := []dependencyJSON{}
-	for _, e := range t.Edges {
-		if e.Caller == query.External || e.Callee == query.External {
-			continue
-		}
-		key := [2]string{e.Caller, e.Callee}
-		i, ok := at[key]
-		if !ok {
-			i = len(list)
-			at[key] = i
-			list = append(list, dependencyJSON{Parent: e.Caller, Child: e.Callee})
-		}
-		list[i].CallCount += e.Calls
-		list[i].ErrorCount += e.Errors
-	}
-	slices.SortFunc(list, func(a, b dependencyJSON) int {
-		return cmp.Or(cmp.Compare(a.Parent, b.Parent), cmp.Compare(a.Child, b.Child))
-	})
-	return w.JSON(list)
 }
 
 // autocompleteKeys lists those that the operator has chosen.

@@ -3,19 +3,17 @@ package zipkin
 import (
 	"encoding/json"
 	"errors"
-	"flag"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/twinspan/twinspan/internal/api/apitest"
 	"github.com/twinspan/twinspan/internal/api/compat"
 	"github.com/twinspan/twinspan/internal/query"
 	"github.com/twinspan/twinspan/internal/query/querytest"
@@ -24,38 +22,18 @@ import (
 	"github.com/twinspan/twinspan/sdk/id"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
-
-// The payment came by OTLP; the transfer from SOFATracer, whose halves share their ids; message is sent and consumed.
-const (
-	payment = `
+// The payment came by OTLP.
+const payment = `
 	server Gw 1 trace=a1 at=0+100 type=http op=POST_/pay tag=user:42 local=10.0.0.1:80 remote=[2001:db8::1]:4711
 	client Gw 2 trace=a1 parent=1 at=10+50 op=Do remote=10.0.0.2:90 tag=retry:no & server pay 3 trace=a1 parent=2 twin=2 at=15+40 op=Pay/Do error message=no_money
 	client pay 4 trace=a1 parent=3 at=20.5+10 type=db peer=mysql:pay op=SELECT
 	internal pay 5 trace=a1 parent=3 at=31+0 op=check`
-	transfer = `
-	server bank 0 dotted=0 at=1000+30 type=http op=POST_/transfer code=00 route=agent coarse
-	client bank 0.1 dotted=0.1 parent=0 at=1001+20 op=Ledger/Book route=agent coarse code=00 remote=10.0.0.9:12200 & server ledger 99 dotted=0.1 parent=0.1 twin=0.1 at=1005+10 op=Ledger/Book route=agent coarse code=00 load
-	client ledger 0.1.1 dotted=0.1.1 parent=0.1 at=1006+2 type=db peer=mysql:ledger op=INSERT_entry route=agent coarse`
-	message = `
-	producer shop 21 trace=b2 at=2000+2 type=mq op=orders_publish & consumer mailer 22 trace=b2 parent=21 twin=21 at=2100+700 type=mq op=orders_process
-	internal mailer 23 trace=b2 parent=77 at=2110+5 op=render`
-)
-
-func reader(t testing.TB, text string) *querytest.Reader {
-	t.Helper()
-	r, err := querytest.Counted(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
 
 // newHandler makes a handler for which it is a minute after the payment.
 func newHandler(t testing.TB, readers ...store.Reader) *Handler {
 	t.Helper()
 	if readers == nil {
-		readers = append(readers, reader(t, payment+transfer+message))
+		readers = append(readers, querytest.Counted(t, payment+apitest.Transfer+apitest.Message))
 	}
 	log := slog.New(slog.DiscardHandler)
 	h := New(DefaultConfig(), query.New(readers, query.DefaultConfig(), log), log)
@@ -93,19 +71,7 @@ func TestGolden(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := get(t, h, path+map[bool]string{true: "&", false: "?"}[strings.Contains(path, "?")]+"prettyPrint=true")
-			file := filepath.Join("testdata", name+".json")
-			if *update {
-				if err := os.WriteFile(file, w.Body.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if w.Body.String() != string(want) {
-				t.Errorf("GET %s:\n%s\nwant %s:\n%s", path, w.Body, file, want)
-			}
+			apitest.Golden(t, name, w.Body.Bytes())
 		})
 	}
 }
@@ -242,7 +208,7 @@ func TestPartialIsSaid(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	c := query.DefaultConfig()
 	c.MaxScan = 1
-	h.query = query.New([]store.Reader{reader(t, text)}, c, log)
+	h.query = query.New([]store.Reader{querytest.Counted(t, text)}, c, log)
 	if w := get(t, h, "/zipkin/api/v2/traces?annotationQuery=nowhere"); w.Header().Get(compat.HeaderPartial) == "" || w.Body.String() != "[]\n" {
 		t.Errorf("a search that was cut: %v %s", w.Header(), w.Body)
 	}
@@ -250,12 +216,9 @@ func TestPartialIsSaid(t *testing.T) {
 
 // What a Zipkin client sent with a shared id is given back with it.
 func TestSharedIDs(t *testing.T) {
-	calls, err := querytest.Calls(`client a 2 trace=c3 parent=1 at=0+10 route=zipkin & server b 3 trace=c3 parent=2 twin=2 at=1+5 route=zipkin
+	calls := querytest.Calls(t, `client a 2 trace=c3 parent=1 at=0+10 route=zipkin & server b 3 trace=c3 parent=2 twin=2 at=1+5 route=zipkin
 		client b 4 trace=c3 parent=2 at=2+1 route=zipkin
 		server d 5 trace=c3 parent=7 twin=7 at=3+1 route=zipkin shared`)
-	if err != nil {
-		t.Fatal(err)
-	}
 	calls[0].Server.Span = id.ServerSpanOf(calls[0].Client.Span.String())
 	h := newHandler(t, &querytest.Reader{Calls: calls})
 	var spans []spanJSON

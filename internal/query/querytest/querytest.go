@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
 
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/internal/store"
@@ -30,7 +31,8 @@ const TraceText = "0ad1348f1403169275002100356696"
 //
 // where "_" stands for a space. The type is rpc for callers and callees and internal for the rest. Origins count up from
 // 1 over the whole text.
-func Calls(text string) ([]span.Call, error) {
+func Calls(t testing.TB, text string) []span.Call {
+	t.Helper()
 	var calls []span.Call
 	origin := uint64(0)
 	for _, line := range strings.Split(text, "\n") {
@@ -43,7 +45,7 @@ func Calls(text string) ([]span.Call, error) {
 			origin++
 			h, err := parseHalf(part, origin)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", part, err)
+				t.Fatalf("%s: %v", part, err)
 			}
 			if h.Kind.CalleeSide() {
 				server = h
@@ -53,7 +55,7 @@ func Calls(text string) ([]span.Call, error) {
 		}
 		calls = append(calls, span.Join(client, server, ""))
 	}
-	return calls, nil
+	return calls
 }
 
 func parseHalf(text string, origin uint64) (*span.Half, error) {
@@ -159,14 +161,11 @@ type Reader struct {
 
 // Counted makes a Reader of a scenario, with one roll-up a call. Server halves of the dotted id 0.1, which share it with
 // their client, get the 8-byte id that agents give them.
-func Counted(text string) (*Reader, error) {
-	calls, err := Calls(text)
-	if err != nil {
-		return nil, err
-	}
-	r := &Reader{Calls: calls}
-	for i := range calls {
-		c := &calls[i]
+func Counted(t testing.TB, text string) *Reader {
+	t.Helper()
+	r := &Reader{Calls: Calls(t, text)}
+	for i := range r.Calls {
+		c := &r.Calls[i]
 		if s := c.Server; s != nil && s.Dotted == "0.1" {
 			s.Span = id.ServerSpanOf(s.Dotted)
 		}
@@ -178,9 +177,10 @@ func Counted(text string) (*Reader, error) {
 		if c.Server != nil {
 			row.Instance = "i-1"
 		}
+		row.Latency.Add(c.Duration())
 		r.Rows = append(r.Rows, row)
 	}
-	return r, nil
+	return r
 }
 
 // Trace implements store.Reader.
