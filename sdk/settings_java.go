@@ -40,6 +40,19 @@ var javaSettings = map[string]func(c *Config, value string) error{
 	javaPrefix + "disableDigestLog":       setJavaDisabled,
 }
 
+// javaSampler is what a sampler of Java's is here.
+const javaSampler = "names a Java class, which cannot run here; take the line out, and write its decision as sample_rules in this file " +
+	"(sample_rules = http-server:server:GET /health*=0%), or as a Go function in Config.Sampler"
+
+// javaElsewhere says of settings of Java SOFATracer that a file cannot set what does their work here.
+var javaElsewhere = map[string]string{
+	javaPrefix + "samplerCustomRuleClassName":       javaSampler,
+	"tracer_sampler_strategy_custom_rule_class_name": javaSampler,
+	javaPrefix + "zipkin.enabled":                   "is done in code here; take the line out, and put export.NewZipkin into Config.Exporters",
+	javaPrefix + "zipkin.baseUrl":                   "is done in code here; take the line out, and put export.NewZipkin, with this URL and /api/v2/spans, into Config.Exporters",
+	javaPrefix + "reporterName":                     "names a Java class, which cannot run here; take the line out, and put an Exporter of your own into Config.Exporters",
+}
+
 // setProperty sets what a line of a properties file names.
 func (c *Config) setProperty(name, value string) error {
 	if rest, ok := strings.CutPrefix(name, javaPrefix4); ok {
@@ -53,6 +66,11 @@ func (c *Config) setProperty(name, value string) error {
 	}
 	if file, ok := strings.CutPrefix(name, javaPrefix+"disableConfiguration["); ok {
 		return c.disableJavaDigest(name, strings.TrimSuffix(file, "]"), value)
+	}
+	if instead, ok := javaElsewhere[name]; ok && value != "" {
+		return fmt.Errorf("%w: %s is %s: it %s", ErrConfig, name, value, instead)
+	} else if ok {
+		return nil // nothing in Java, too
 	}
 	if strings.HasPrefix(name, javaPrefix) || strings.HasPrefix(name, "tracer_") {
 		return fmt.Errorf("%w: %s is a setting of Java SOFATracer that means nothing here; take it out", ErrConfig, name)
