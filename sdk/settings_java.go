@@ -46,11 +46,11 @@ const javaSampler = "names a Java class, which cannot run here; take the line ou
 
 // javaElsewhere says of settings of Java SOFATracer that a file cannot set what does their work here.
 var javaElsewhere = map[string]string{
-	javaPrefix + "samplerCustomRuleClassName":       javaSampler,
+	javaPrefix + "samplerCustomRuleClassName":        javaSampler,
 	"tracer_sampler_strategy_custom_rule_class_name": javaSampler,
-	javaPrefix + "zipkin.enabled":                   "is done in code here; take the line out, and put export.NewZipkin into Config.Exporters",
-	javaPrefix + "zipkin.baseUrl":                   "is done in code here; take the line out, and put export.NewZipkin, with this URL and /api/v2/spans, into Config.Exporters",
-	javaPrefix + "reporterName":                     "names a Java class, which cannot run here; take the line out, and put an Exporter of your own into Config.Exporters",
+	javaPrefix + "zipkin.enabled":                    "is done in code here; take the line out, and put export.NewZipkin into Config.Exporters",
+	javaPrefix + "zipkin.baseUrl":                    "is done in code here; take the line out, and put export.NewZipkin, with this URL and /api/v2/spans, into Config.Exporters",
+	javaPrefix + "reporterName":                      "names a Java class, which cannot run here; take the line out, and put an Exporter of your own into Config.Exporters",
 }
 
 // setProperty sets what a line of a properties file names.
