@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -34,12 +35,13 @@ type Sampling struct {
 type Sampler func(Root) Decision
 
 // Root is what is known of a trace's first span when it starts. What is set later, such as the route that a router finds, is
-// not known then; the component of OpenTelemetry's and OpenTracing's spans is Inferred.
+// not known then.
 type Root struct {
 	Kind      Kind
-	Component Component
-	Operation string
-	Baggage   []Pair // business baggage; not to be changed
+	Component Component // of OpenTelemetry's and OpenTracing's spans what their first attributes say, Biz if they say nothing
+	Operation string    // of a net/http server's span method and path: "GET /health"
+	Baggage   []Pair    // business baggage; not to be changed
+	Tags      []Tag     // given with the start, such as OpenTelemetry's first attributes; not to be changed or kept
 }
 
 // Decision is a Sampler's.
@@ -53,8 +55,8 @@ const (
 )
 
 // SampleRule is "component:kind:operation=amount", such as "http-server:server:GET /health*=0%" or "*:*:*=100/s". In the three
-// patterns, "*" is any text and "?" any one character; the component is the name of its log files, "inferred" for spans of
-// OpenTelemetry's and OpenTracing's APIs. The amount is a percentage, or a number of traces in a second.
+// patterns, "*" is any text and "?" any one character; the component is the name of its log files; "inferred"
+// fits all spans of OpenTelemetry's and OpenTracing's APIs, too. The amount is a percentage, or a number of traces in a second.
 type SampleRule string
 
 // SetSampling changes the sampling from now on; traces that have begun keep their decision. An error is of the kind
@@ -91,6 +93,7 @@ type samplingPlan struct {
 	rules   []samplingRule
 	amount  sampleAmount
 	simple  bool // amount alone decides
+	asks    bool // somebody looks at component, operation or tags
 	all     bool // everything is sampled
 	elapsed func() time.Duration
 }
@@ -129,7 +132,9 @@ func newSamplingPlan(s Sampling) (*samplingPlan, error) {
 			return bad("sample_rules", strconv.Quote(string(text)), "component:kind:operation=amount, the amount like 10% or 5/s: "+err.Error())
 		}
 		p.rules = append(p.rules, r)
+		p.asks = p.asks || !anything(r.component) || !anything(r.operation)
 	}
+	p.asks = p.asks || s.Sampler != nil
 	p.simple = s.Sampler == nil && len(p.rules) == 0
 	p.all = p.simple && p.amount == sampleAmount{threshold: 1 << 32}
 	begin := time.Now()
@@ -188,8 +193,9 @@ func (p *samplingPlan) decide(s *Span, random uint32) bool {
 	if p.simple {
 		return p.amount.takes(random, p)
 	}
+	seen := p.look(s)
 	if p.set.Sampler != nil {
-		switch p.set.Sampler(Root{Kind: s.kind, Component: s.component, Operation: s.operation, Baggage: s.biz}) {
+		switch p.set.Sampler(Root{Kind: s.kind, Component: seen.component, Operation: seen.operation, Baggage: s.biz, Tags: slices.Clip(s.tags)}) {
 		case SampleIn:
 			return true
 		case SampleOut:
@@ -198,7 +204,7 @@ func (p *samplingPlan) decide(s *Span, random uint32) bool {
 	}
 	for i := range p.rules {
 		r := &p.rules[i]
-		if fits(r.component, s.component.pattern()) && fits(r.kind, s.kind.String()) && fits(r.operation, s.operation) {
+		if fits(r.kind, s.kind.String()) && seen.fits(r, s) {
 			return r.amount.takes(random, p)
 		}
 	}

@@ -161,6 +161,7 @@ type StartOptions struct {
 	NewRoot   bool         // begin a new trace whatever Parent and the context say
 	Scope     *Scope       // the instrumentation library, if it is known
 	Baggage   []Pair       // business baggage beside the parent's
+	Tags      []Tag        // set before the sampling is decided: see HasSamplingRules
 	// Unset leaves the status "unset" until it is set, as OpenTelemetry has it. Else a span that did not fail is "ok".
 	Unset bool
 }
@@ -214,6 +215,9 @@ func (t *Tracer) start(ctx context.Context, o *StartOptions, from *SpanContext) 
 	}
 	for _, p := range o.Baggage {
 		s.biz = t.addBaggage(s.biz, p.Key, p.Value, t.config.BizBaggageBytes)
+	}
+	for i := range o.Tags {
+		s.setTag(&o.Tags[i])
 	}
 	if decides {
 		s.sampled = t.sample(s)

@@ -38,11 +38,15 @@ func Middleware(tracer *twinspan.Tracer, list ...Option) fiber.Handler {
 		if tracer == nil || o.skip != nil && o.skip(c) {
 			return c.Next()
 		}
-		ctx, span := tracer.StartFrom(c.UserContext(), carrier{&c.Request().Header}, twinspan.Server, twinspan.HTTPServer, "")
+		method, path := string(c.Request().Header.Method()), string(c.Request().URI().Path())
+		operation := "" // end sets it, when the route is known
+		if tracer.HasSamplingRules() {
+			operation = method + " " + path
+		}
+		ctx, span := tracer.StartFrom(c.UserContext(), carrier{&c.Request().Header}, twinspan.Server, twinspan.HTTPServer, operation)
 		c.SetUserContext(ctx)
 		span.SetRemote(c.Context().RemoteAddr().String())
 		span.SetLocal(c.Context().LocalAddr().String())
-		method := string(c.Request().Header.Method())
 		url := c.Protocol() + "://" + string(c.Request().Host()) + string(c.Request().URI().PathOriginal())
 		if query := c.Request().URI().QueryString(); o.query && len(query) > 0 {
 			url += "?" + string(query)
@@ -52,7 +56,6 @@ func Middleware(tracer *twinspan.Tracer, list ...Option) fiber.Handler {
 			size = int64(n)
 		}
 		span.SetTags(twinspan.String(twinspan.TagURL, url), twinspan.String(twinspan.TagMethod, method), twinspan.Int(twinspan.TagRequestSize, size))
-		path := string(c.Request().URI().Path())
 		defer func() {
 			panicked := recover()
 			end(c, span, method, path, err, panicked)

@@ -84,7 +84,11 @@ func (x *Exchanges) begin(e *Exchange, r *http.Request) bool {
 	if x.tracer == nil || o.skip != nil && o.skip(r) {
 		return false
 	}
-	ctx, span := x.tracer.StartFrom(r.Context(), twinspan.HeaderCarrier(r.Header), twinspan.Server, twinspan.HTTPServer, "")
+	operation := "" // End sets it, when the route is known
+	if x.tracer.HasSamplingRules() {
+		operation = method(r) + " " + r.URL.Path
+	}
+	ctx, span := x.tracer.StartFrom(r.Context(), twinspan.HeaderCarrier(r.Header), twinspan.Server, twinspan.HTTPServer, operation)
 	span.SetRemote(r.RemoteAddr)
 	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
 		span.SetLocal(local.String())

@@ -96,11 +96,17 @@ func (t *tracer) Start(ctx context.Context, name string, options ...trace.SpanSt
 		Baggage:   baggageOf(ctx),
 		Unset:     true,
 	}
+	asked := t.provider.native.HasSamplingRules()
+	if asked {
+		o.Tags = tags(config.Attributes())
+	}
 	ctx, native := t.provider.native.StartSpan(ctx, &o)
 	for _, l := range config.Links() {
 		native.AddLink(contextOf(l.SpanContext), tags(l.Attributes)...)
 	}
-	setAttributes(native, config.Attributes())
+	if !asked {
+		setAttributes(native, config.Attributes())
+	}
 	return ctx, trace.SpanFromContext(ctx)
 }
 

@@ -79,6 +79,13 @@ func (t *Tracer) StartSpan(operation string, options ...ot.StartSpanOption) ot.S
 		c := o.References[parent].ReferencedContext.(spanContext)
 		start.Parent = &c.native
 	}
+	if t.native.HasSamplingRules() {
+		for k, v := range o.Tags {
+			if k != "error" && k != string(ext.SpanKind) {
+				start.Tags = append(start.Tags, tag(k, v))
+			}
+		}
+	}
 	_, native := t.native.StartSpan(context.Background(), &start)
 	for i, r := range o.References {
 		c, ok := r.ReferencedContext.(spanContext)

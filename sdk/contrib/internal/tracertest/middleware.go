@@ -58,4 +58,21 @@ func (m Middleware) Test(t *testing.T) {
 		Check(t, tt.target, line, map[string]any{"traceId": "c0a8000117000000000001001999", "spanId": "0.3", "biz.baggage": "user=u1&"})
 		Check(t, tt.target, line, tt.want)
 	}
+	m.rules(t)
+}
+
+// rules: sampling rules see method and path where the trace begins.
+func (m Middleware) rules(t *testing.T) {
+	service := New(t, "pay")
+	if err := service.SetSampling(twinspan.Sampling{Percentage: 100, Rules: []twinspan.SampleRule{"http-server:server:GET /pay/1*=0%"}}); err != nil {
+		t.Fatal(err)
+	}
+	serve := m.Serve(t, service.Tracer, func(*twinspan.Span) {})
+	for _, target := range []string{"/pay/17", "/pay/27"} {
+		serve(httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil))
+	}
+	lines := service.Lines(t, "http-server-digest.log")
+	if len(lines) != 1 || lines[0]["operation"] != "GET /pay/"+m.Param {
+		t.Errorf("of /pay/17, which a rule takes out, and /pay/27: %v", lines)
+	}
 }
