@@ -13,7 +13,7 @@ import (
 func stopped(t *testing.T, queue int, policy QueuePolicy) *Tracer {
 	t.Helper()
 	c := DefaultConfig("pay")
-	c.LogDir, c.QueueSize, c.QueuePolicy = t.TempDir(), queue, policy
+	c.LogDir, c.QueueSize, c.QueuePolicy, c.StatInterval = t.TempDir(), queue, policy, time.Hour
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}

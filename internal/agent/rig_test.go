@@ -16,11 +16,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
-	"go.uber.org/goleak"
 
 	"github.com/twinspan/twinspan/internal/bus/wal"
 	"github.com/twinspan/twinspan/internal/ingest"
 	"github.com/twinspan/twinspan/internal/ingest/agentproto"
+	"github.com/twinspan/twinspan/internal/leaktest"
 	"github.com/twinspan/twinspan/internal/wire"
 )
 
@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childEnv) != "" {
 		child() // does not return
 	}
-	goleak.VerifyTestMain(m)
+	leaktest.Main(m)
 }
 
 // collector is the receiving side with a real log on disk.
@@ -167,19 +167,21 @@ func line(i int) string {
 
 // rig is an agent whose clock and steps the test makes.
 type rig struct {
-	t      testing.TB
-	dir    string // of logs
-	cfg    Config
-	agent  *Agent
-	now    time.Time
-	client http.RoundTripper
-	out    bytes.Buffer // the agent's own log
-	lines  int          // lines written so far
-	first  int          // the first of them that has to come
+	t     testing.TB
+	dir   string // of logs
+	cfg   Config
+	agent *Agent
+	now   time.Time
+	// written is the time of the file that was written last.
+	written time.Time
+	client  http.RoundTripper
+	out     bytes.Buffer // the agent's own log
+	lines   int          // lines written so far
+	first   int          // the first of them that has to come
 }
 
 func newRig(t testing.TB, client http.RoundTripper) *rig {
-	r := &rig{t: t, dir: filepath.Join(t.TempDir(), "tracelog"), now: time.Now(), client: client}
+	r := &rig{t: t, dir: filepath.Join(t.TempDir(), "tracelog"), now: time.Now(), written: time.Now().Add(-time.Minute), client: client}
 	r.cfg = DefaultConfig()
 	r.cfg.Name, r.cfg.Paths, r.cfg.StateDir = "host-1", []string{r.dir, r.dir + "/*"}, filepath.Join(t.TempDir(), "state")
 	if err := os.MkdirAll(r.dir, 0o755); err != nil {
@@ -267,6 +269,17 @@ func (r *rig) raw(name, text string) {
 	}
 	defer h.Close()
 	if _, err := h.WriteString(text); err != nil {
+		r.t.Fatal(err)
+	}
+	r.touch(name)
+}
+
+// touch gives a file that was written a time that no file had before: the clock of file systems stands still for
+// milliseconds, and the agent knows by size and time that a file was written.
+func (r *rig) touch(name string) {
+	r.t.Helper()
+	r.written = r.written.Add(time.Millisecond)
+	if err := os.Chtimes(r.path(name), r.written, r.written); err != nil {
 		r.t.Fatal(err)
 	}
 }

@@ -184,6 +184,7 @@ func TestTail(t *testing.T) {
 			if err := os.WriteFile(r.path(live), []byte(line(3)+line(4)+line(5)), 0o644); err != nil {
 				r.t.Fatal(err)
 			}
+			r.touch(live)
 			r.lines = 6
 		}},
 		{name: "restart", run: func(r *rig) {

@@ -219,9 +219,8 @@ func TestTLS(t *testing.T) {
 			}
 		}
 	}
-	if text := p.log.String(); !strings.Contains(text, `"msg":"a connection fails","port":"zipkin","reason":"http: TLS handshake error`) {
-		t.Errorf("the log does not say why clients are refused:\n%s", text)
-	}
+	// The server writes it when the client has its answer already.
+	p.logs(`"msg":"a connection fails","port":"zipkin","reason":"http: TLS handshake error`)
 	if !strings.HasPrefix(p.url, "https://") {
 		t.Fatalf("the process calls itself %s", p.url)
 	}
@@ -235,7 +234,7 @@ func TestTLS(t *testing.T) {
 	if cert2 != cert || key2 != key {
 		t.Fatal("the files have other names")
 	}
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for serial(t, bare, p.url) == old {
 		if time.Now().After(deadline) {
 			t.Fatal("the old certificate is still shown")
@@ -332,7 +331,7 @@ func TestOwnAgent(t *testing.T) {
 		"TWINSPAN_RECEIVERS_AGENT_TLS_CERT_FILE="+cert, "TWINSPAN_RECEIVERS_AGENT_TLS_KEY_FILE="+key,
 		"TWINSPAN_RECEIVERS_AGENT_TLS_CLIENT_CA_FILE="+ca.File, "TWINSPAN_AGENT_PATHS=["+logs+"]", "TWINSPAN_AGENT_SCAN_INTERVAL=10ms",
 		"TWINSPAN_AGENT_SETTLE_AFTER=10ms")
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		_, answer := askAs(t, client, bearing(operateToken), "GET", p.url+"/metrics", "")
 		if strings.Contains(answer, `twinspan_agentproto_halves_total{tenant="a"} 1`) {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	sdk "github.com/twinspan/twinspan/sdk"
 )
@@ -34,6 +35,14 @@ func TestDoctor(t *testing.T) {
 	span.End()
 	tracer.Flush()
 	p := start(t, "all", t.TempDir(), "TWINSPAN_AGENT_PATHS=["+c.LogDir+"]")
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) { // the agent looks when the process is ready
+		if _, answer := ask(t, "GET", p.url+"/metrics", ""); !strings.Contains(answer, "twinspan_agent_files 0\n") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the agent finds no file:\n%s", p.log)
+		}
+	}
 
 	said := transcript("twinspan doctor -app pay -log-dir " + c.LogDir + " -agent " + p.url + " -collector " + p.url + " -url " + service.URL + " -wait 60s")
 	for _, want := range []string{

@@ -76,6 +76,16 @@ func (r *running) stop() {
 	}
 }
 
+// logs waits until a text is in the log.
+func (r *running) logs(text string) {
+	r.t.Helper()
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(r.log.String(), text); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			r.t.Fatalf("the log has no %s:\n%s", text, r.log)
+		}
+	}
+}
+
 // logs keeps what a process writes to its log and tells when it is ready.
 type logs struct {
 	mu    sync.Mutex

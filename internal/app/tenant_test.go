@@ -122,7 +122,7 @@ func exportGRPCTo(t *testing.T, address string, c credentials.TransportCredentia
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for _, line := range h {
 		name, value, _ := strings.Cut(line, ": ")

@@ -12,9 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/twinspan/twinspan/internal/bus/wal"
+	"github.com/twinspan/twinspan/internal/leaktest"
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/internal/store"
 	"github.com/twinspan/twinspan/internal/store/storetest"
@@ -22,7 +21,7 @@ import (
 	"github.com/twinspan/twinspan/sdk/id"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // bench is a collector over a real log and a store in memory that can be stopped and started again.
 type bench struct {

@@ -25,11 +25,11 @@ func TestMemoryIsUsedAgain(t *testing.T) {
 	trace := func(n int) id.Trace { return id.Trace{byte(n), byte(n >> 8), 1} }
 
 	var running sync.WaitGroup
-	stop := make(chan struct{})
+	stop, reading := make(chan struct{}), make(chan struct{})
 	var held []span.Call
-	running.Add(1)
-	go func() {
-		defer running.Done()
+	read := func() {
+		begun := sync.OnceFunc(func() { close(reading) })
+		defer begun()
 		for n := 0; len(held) < 2000; n += 17 {
 			select {
 			case <-stop:
@@ -51,8 +51,9 @@ func TestMemoryIsUsedAgain(t *testing.T) {
 				t.Error(err)
 				return
 			}
+			begun()
 		}
-	}()
+	}
 
 	taken := make(chan struct{}, records)
 	for r := range records {
@@ -90,6 +91,10 @@ func TestMemoryIsUsedAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if r == 0 {
+			running.Go(read)
+			<-reading // else all could be in the store before the reader's first look
+		}
 	}
 	for range records {
 		select {
@@ -105,6 +110,9 @@ func TestMemoryIsUsedAgain(t *testing.T) {
 	for i := range held {
 		checkNumbered(t, &held[i])
 	}
+	if len(held) == 0 {
+		t.Error("nothing was read from memory")
+	}
 	for n := range records * each {
 		calls, _, err := b.store.Trace(context.Background(), trace(n), 0)
 		if err != nil || len(calls) != 1 {
@@ -114,9 +122,6 @@ func TestMemoryIsUsedAgain(t *testing.T) {
 			t.Fatalf("call %d is %d", n, got)
 		}
 		checkNumbered(t, &calls[0])
-	}
-	if len(held) == 0 {
-		t.Error("nothing was read from memory")
 	}
 }
 

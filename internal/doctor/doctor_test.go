@@ -15,12 +15,11 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"github.com/twinspan/twinspan/internal/leaktest"
 	sdk "github.com/twinspan/twinspan/sdk"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // service writes logs as a service does: one request, and its stat lines.
 func service(t *testing.T, change func(*sdk.Config)) (dir string) {

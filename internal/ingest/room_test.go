@@ -62,7 +62,7 @@ func TestBodiesShareRoom(t *testing.T) {
 		for _, end := range ends {
 			end()
 		}
-		deadline := time.Now().Add(10 * time.Second)
+		deadline := time.Now().Add(time.Minute)
 		for used, _ := b.room.InUse(); used != 0; used, _ = b.room.InUse() {
 			if time.Now().After(deadline) {
 				t.Fatalf("%+v: %d bytes are still in use when all requests are answered", tt, used)

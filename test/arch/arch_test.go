@@ -48,6 +48,7 @@ var arrows = []struct {
 	{"internal/reload", nil},
 	{"internal/certificate", nil},
 	{"internal/access", []string{"internal/ingest"}},
+	{"internal/leaktest", nil},
 	{"console", nil},
 	{"docs/api", nil},
 }

@@ -11,14 +11,14 @@ import (
 	"syscall"
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/twinspan/twinspan/internal/leaktest"
 )
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(killChildEnv); dir != "" {
 		killChild(dir) // does not return
 	}
-	goleak.VerifyTestMain(m)
+	leaktest.Main(m)
 }
 
 func testConfig(dir string) Config {

@@ -14,15 +14,15 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
-	"go.uber.org/goleak"
 
 	"github.com/twinspan/twinspan/internal/bus/wal"
 	"github.com/twinspan/twinspan/internal/ingest"
+	"github.com/twinspan/twinspan/internal/leaktest"
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/internal/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // rig is a Server with a real log.
 type rig struct {

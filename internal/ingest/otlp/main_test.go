@@ -3,7 +3,7 @@ package otlp
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/twinspan/twinspan/internal/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }

@@ -17,16 +17,16 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
-	"go.uber.org/goleak"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/twinspan/twinspan/internal/ingest"
+	"github.com/twinspan/twinspan/internal/leaktest"
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/sdk/id"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // read gives a golden input; test/peer writes them with SkyWalking's own messages.
 func read(t testing.TB, name string) []byte {

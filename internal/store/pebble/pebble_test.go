@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/twinspan/twinspan/internal/leaktest"
 	"github.com/twinspan/twinspan/internal/store"
 	"github.com/twinspan/twinspan/internal/store/storetest"
 )
@@ -14,7 +15,7 @@ import (
 // TestMain leaves out what Pebble 2.1 leaves behind when a database cannot be opened; of one that was not closed there
 // would be more.
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/cockroachdb/pebble/v2.(*ConcurrencyLimitScheduler).periodicGranter"))
+	leaktest.Main(m, goleak.IgnoreAnyFunction("github.com/cockroachdb/pebble/v2.(*ConcurrencyLimitScheduler).periodicGranter"))
 }
 
 func testConfig(dir string) Config {

@@ -45,7 +45,7 @@ func ExampleMiddleware() {
 	r := httptest.NewRequest(http.MethodGet, "/pay/17", nil)
 	r.Header.Set("X-B3-TraceId", "0ad1348f1403169275002100356696") // as a Java service sends it
 	r.Header.Set("X-B3-SpanId", "0.1")
-	answer, err := app.Test(r)
+	answer, err := app.Test(r, -1)
 	if err != nil {
 		panic(err)
 	}

@@ -25,7 +25,7 @@ func serve(t *testing.T, tracer *twinspan.Tracer, see func(*twinspan.Span)) func
 	router.Get("/fail/:id", func(*fiber.Ctx) error { return fiber.NewError(fiber.StatusServiceUnavailable, "no money") })
 	router.Get("/panic", func(*fiber.Ctx) error { panic("boom") })
 	return func(r *http.Request) {
-		answer, err := router.Test(r)
+		answer, err := router.Test(r, -1) // without a deadline
 		if err != nil {
 			t.Fatal(err)
 		}
