@@ -29,7 +29,8 @@ func (s *Span) SystemBaggage(key string) string {
 }
 
 // SetBaggage sets a business baggage item, which travels to everything that this span calls from now on. An item that
-// does not fit in Config.BizBaggageBytes, or has no key, is dropped and counted.
+// does not fit in Config.BizBaggageBytes, or has no key, is dropped and counted. Contexts that carry the span have it in
+// OpenTelemetry's baggage as well, where that API is used.
 func (s *Span) SetBaggage(key, value string) {
 	if s.lock() {
 		s.biz = s.tracer.addBaggage(s.biz, key, value, s.tracer.config.BizBaggageBytes)

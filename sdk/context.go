@@ -24,6 +24,9 @@ func (c *spanContext) Value(key any) any {
 				return c.span.as(i, list.faces[i])
 			}
 		}
+		if f := list.outer; f != nil && f.BaggageKey != nil && key == f.BaggageKey {
+			return c.otherBaggage(f)
+		}
 	}
 	return c.Context.Value(key)
 }
@@ -38,6 +41,13 @@ type ContextFace struct {
 	// Unwrap says what a value under Key is: a span of ours, a span elsewhere, or neither. It is nil where the other API
 	// tells of its contexts, so that each of them is one of ours too.
 	Unwrap func(value any) (*Span, *SpanContext)
+	// BaggageKey is the key under which the other API keeps baggage in a context, if Unwrap is there and it does: what a span has
+	// is then seen there, too, and what is there goes to the spans that start below.
+	BaggageKey any
+	// WithBaggage gives a value for BaggageKey that has items over those of outer, which may be nil; outer itself if it has them all.
+	WithBaggage func(outer any, items []Pair) any
+	// BaggageItems gives the items of a value under BaggageKey.
+	BaggageItems func(value any) []Pair
 }
 
 // ContextKey gives the key that another API looks for in a context, which it does not export: ask is to look for its span.

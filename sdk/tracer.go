@@ -209,6 +209,11 @@ func (t *Tracer) start(ctx context.Context, o *StartOptions, from *SpanContext) 
 		s.id8 = id.SpanOf(s.spanID)
 		decides = true
 	}
+	if !o.NewRoot {
+		for _, p := range ambientBaggage(ctx) {
+			s.biz = t.addBaggage(s.biz, p.Key, p.Value, t.config.BizBaggageBytes)
+		}
+	}
 	if from != nil {
 		s.remoteApp = cut(from.app, t.config.Limits.TextBytes)
 		s.takeBaggage(from)

@@ -6,7 +6,6 @@ import (
 
 	twinspan "github.com/twinspan/twinspan/sdk"
 	"github.com/twinspan/twinspan/sdk/id"
-	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -15,6 +14,10 @@ var face = twinspan.ContextFace{
 	Key:    twinspan.ContextKey(func(ctx context.Context) { trace.SpanFromContext(ctx) }),
 	Wrap:   wrap,
 	Unwrap: unwrap,
+
+	BaggageKey:   baggageKey,
+	WithBaggage:  overBaggage,
+	BaggageItems: func(value any) []twinspan.Pair { return itemsOf(baggageUnder(value)) },
 }
 
 func unwrap(value any) (*twinspan.Span, *twinspan.SpanContext) {
@@ -68,17 +71,4 @@ func otelContext(c *twinspan.SpanContext, state string, remote bool) trace.SpanC
 		config.TraceState, _ = trace.ParseTraceState(state) // what does not parse is not passed on
 	}
 	return trace.NewSpanContext(config)
-}
-
-// baggageOf gives OpenTelemetry's baggage as native items.
-func baggageOf(ctx context.Context) []twinspan.Pair {
-	b := baggage.FromContext(ctx)
-	if b.Len() == 0 {
-		return nil
-	}
-	var pairs []twinspan.Pair
-	for _, m := range b.Members() {
-		pairs = append(pairs, twinspan.Pair{Key: m.Key(), Value: m.Value()})
-	}
-	return pairs
 }

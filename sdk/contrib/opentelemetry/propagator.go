@@ -39,14 +39,14 @@ func (p Propagator) Inject(ctx context.Context, carrier propagation.TextMapCarri
 		return
 	}
 	if native != nil {
-		native.InjectWith(c, baggageOf(ctx)...)
+		native.InjectWith(c, itemsOf(b)...)
 		return
 	}
 	var from twinspan.SpanContext
 	if elsewhere != nil {
 		from = *elsewhere
 	}
-	p.native.Inject(p.native.WithBaggage(from, baggageOf(ctx)...), c)
+	p.native.Inject(p.native.WithBaggage(from, itemsOf(b)...), c)
 }
 
 func (p Propagator) writes(format twinspan.Propagation) bool {

@@ -6,6 +6,7 @@ import (
 
 	twinspan "github.com/twinspan/twinspan/sdk"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/embedded"
 )
@@ -93,8 +94,10 @@ func (t *tracer) Start(ctx context.Context, name string, options ...trace.SpanSt
 		Time:      config.Timestamp(),
 		NewRoot:   config.NewRoot(),
 		Scope:     t.scope,
-		Baggage:   baggageOf(ctx),
 		Unset:     true,
+	}
+	if o.NewRoot { // else the native span finds it
+		o.Baggage = itemsOf(baggage.FromContext(ctx))
 	}
 	asked := t.provider.native.HasSamplingRules()
 	if asked {

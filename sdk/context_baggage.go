@@ -1,0 +1,29 @@
+package twinspan
+
+import "context"
+
+// otherBaggage gives the value under another API's baggage key: the span's business baggage over what the contexts around it have.
+// It is made when somebody asks, so that spans do not pay for it.
+func (c *spanContext) otherBaggage(f *ContextFace) any {
+	outer := c.Context.Value(f.BaggageKey)
+	if biz, _ := c.span.baggage(); len(biz) > 0 {
+		return f.WithBaggage(outer, biz)
+	}
+	return outer
+}
+
+// ambientBaggage gives what another API's baggage in ctx has, for a span that starts there. A span's own context has nothing that the
+// span has not.
+func ambientBaggage(ctx context.Context) []Pair {
+	list := contextFaces.Load()
+	if list == nil || list.outer == nil || list.outer.BaggageKey == nil {
+		return nil
+	}
+	if c, ok := ctx.(*spanContext); ok && c == &c.span.ctx {
+		return nil
+	}
+	if v := ctx.Value(list.outer.BaggageKey); v != nil {
+		return list.outer.BaggageItems(v)
+	}
+	return nil
+}
