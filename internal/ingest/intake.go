@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -64,6 +65,20 @@ func (l *Left) Spans() (n int) {
 	return n
 }
 
+// Describe says what was left out of a request of which taken spans were taken.
+func (l *Left) Describe(taken int) string {
+	n := l.Spans()
+	return fmt.Sprintf("%d of %d spans cannot be used; the first is %s", n, n+taken, l.First)
+}
+
+// TakeSome is Take, but for a request of which no span can be used: it is refused, because then its sender is at fault.
+func (i *Intake) TakeSome(ctx context.Context, protocol string, req Request, left *Left) error {
+	if len(req.Batch.Halves) == 0 && left.Spans() > 0 {
+		return i.Refuse(ctx, protocol, fmt.Errorf("%w: %s", ErrInvalid, left.Describe(0)))
+	}
+	return i.Take(ctx, protocol, req, left)
+}
+
 // Take writes a decoded request and counts the answer that its sender gets: nil, or the error of Write. protocol is a label
 // of the metrics.
 func (i *Intake) Take(ctx context.Context, protocol string, req Request, left *Left) error {
@@ -80,22 +95,22 @@ func (i *Intake) Take(ctx context.Context, protocol string, req Request, left *L
 		i.Metrics.Rejected.WithLabelValues(protocol, why).Add(float64(n))
 	}
 	i.Metrics.Requests.WithLabelValues(protocol, "partial").Inc()
-	i.Sample(ctx, protocol, left.First)
+	i.sample(ctx, protocol, left.Describe(spans))
 	return nil
 }
 
 // Refuse counts a request that is answered with err, which it gives back.
 func (i *Intake) Refuse(ctx context.Context, protocol string, err error) error {
 	i.Metrics.Requests.WithLabelValues(protocol, Outcome(err)).Inc()
-	i.Sample(ctx, protocol, err.Error())
+	i.sample(ctx, protocol, err.Error())
 	return err
 }
 
 // samplePace is how often a refused request is described in the log.
 const samplePace = 10 * time.Second
 
-// Sample describes what was not taken in the collector's log, not more than once in a while.
-func (i *Intake) Sample(ctx context.Context, protocol, why string) {
+// sample describes what was not taken in the collector's log, not more than once in a while.
+func (i *Intake) sample(ctx context.Context, protocol, why string) {
 	if i.pace.Allow(time.Now(), samplePace) {
 		i.Log.WarnContext(ctx, "spans not taken as they were sent", "protocol", protocol, "reason", why)
 	}

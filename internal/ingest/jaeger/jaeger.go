@@ -28,14 +28,11 @@ type Config = ingest.Limits
 func DefaultConfig() Config { return ingest.DefaultLimits() }
 
 // Server answers Jaeger's requests. It is safe for concurrent use and starts no goroutines.
-type Server struct {
-	in    *ingest.Intake
-	limit int64
-}
+type Server struct{ in *ingest.Intake }
 
 // New makes a Server that gives what it reads to w.
 func New(cfg Config, w ingest.Sink, m *ingest.ReceiverMetrics, log *slog.Logger) *Server {
-	return &Server{in: ingest.NewIntake(cfg, w, m, log), limit: w.Limit()}
+	return &Server{ingest.NewIntake(cfg, w, m, log)}
 }
 
 // The protocols, as labels of the metrics.
@@ -45,31 +42,30 @@ const (
 )
 
 // GRPCOptions are what a gRPC server needs for RegisterGRPC.
-func (s *Server) GRPCOptions() []grpc.ServerOption { return rawgrpc.Options(s.limit) }
+func (s *Server) GRPCOptions() []grpc.ServerOption {
+	return rawgrpc.Options(s.in.Bodies.Limit(), rawgrpc.Fresh)
+}
 
 // RegisterGRPC registers the CollectorService with g, which must have been made with GRPCOptions.
 func (s *Server) RegisterGRPC(g *grpc.Server) {
 	rawgrpc.Service(g, "jaeger.api_v2.CollectorService", map[string]rawgrpc.Unary{"PostSpans": s.postSpans}, nil)
 }
 
-func (s *Server) postSpans(ctx context.Context, request []byte) ([]byte, error) {
-	hash := xxhash.Sum64(request)
+func (s *Server) postSpans(ctx context.Context, request *ingest.Memory) ([]byte, error) {
+	hash := xxhash.Sum64(request.Body)
 	d := newDecoder(&s.in.Limits)
-	if err := d.request(request); err != nil {
+	if err := d.request(request.Body); err != nil {
 		return nil, rawgrpc.Status(s.in.Refuse(ctx, protocolGRPC, err), s.in.Limits.RetryAfter)
 	}
-	if err := s.take(ctx, protocolGRPC, d, len(request), hash); err != nil {
+	if err := s.take(ctx, protocolGRPC, d, len(request.Body), hash); err != nil {
 		return nil, rawgrpc.Status(err, s.in.Limits.RetryAfter)
 	}
 	return nil, nil
 }
 
-// take writes what d read. A request of which no span can be used is refused, because then its sender is at fault.
+// take writes what d read.
 func (s *Server) take(ctx context.Context, protocol string, d *decoder, size int, hash uint64) error {
-	if n := d.left.Spans(); n > 0 && len(d.halves) == 0 {
-		return s.in.Refuse(ctx, protocol, fmt.Errorf("%w: none of its %d spans can be used; the first: %s", ingest.ErrInvalid, n, d.left.First))
-	}
-	return s.in.Take(ctx, protocol, ingest.Request{Batch: span.Batch{Halves: d.halves}, Bytes: int64(size), Hash: hash}, &d.left)
+	return s.in.TakeSome(ctx, protocol, ingest.Request{Batch: span.Batch{Halves: d.halves}, Bytes: int64(size), Hash: hash}, &d.left)
 }
 
 // The content types of Thrift over HTTP. Jaeger's clients name the first, which says nothing of the protocol: it is the

@@ -190,7 +190,7 @@ func TestHTTP(t *testing.T) {
 		{"another format", "?format=zipkin.thrift", binary, body, nil, 415, "send format=jaeger.thrift", "unsupported"},
 		{"JSON", "", "application/json", "{}", nil, 415, "send a Batch as one of application/x-thrift", "unsupported"},
 		{"cut", "", binary, body[:100], nil, 400, "malformed thrift: byte 100 of 100", "invalid"},
-		{"no usable span", "", binary, empty, nil, 400, "none of its 1 spans can be used; the first: a span of service \"stock\": its trace id is missing", "invalid"},
+		{"no usable span", "", binary, empty, nil, 400, "1 of 1 spans cannot be used; the first is a span of service \"stock\": its trace id is missing", "invalid"},
 		{"too large", "", binary, strings.Repeat("x", 5000), nil, 413, "the limit is 4096", "too_large"},
 		{"later", "", binary, body, ingest.ErrLater, 503, "send again later", "later"},
 		{"above the rate", "", binary, body, ingest.ErrRate, 429, "rate limit", "later"},
@@ -232,7 +232,7 @@ func TestPostSpans(t *testing.T) {
 		if len(tt.body) == 0 {
 			s.in.Write = func(context.Context, ingest.Request) error { return nil }
 		}
-		if _, err := s.postSpans(context.Background(), bytes.Clone(tt.body)); status.Code(err) != tt.code {
+		if _, err := s.postSpans(context.Background(), &ingest.Memory{Body: bytes.Clone(tt.body)}); status.Code(err) != tt.code {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 	}

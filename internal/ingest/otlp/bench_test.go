@@ -31,8 +31,8 @@ func BenchmarkDecode(b *testing.B) {
 	allocs := testing.AllocsPerRun(1, func() {
 		copy(buf, body)
 		d, err := decode(&ingest.Memory{Body: buf}, wide())
-		if err != nil || d.refused() > 0 {
-			b.Fatal(err, d.first)
+		if err != nil || d.left.Spans() > 0 {
+			b.Fatal(err, d.left.First)
 		}
 		spans = len(d.halves)
 	})

@@ -15,33 +15,27 @@ import (
 type decoder struct {
 	limits *Config
 	halves []span.Half
-	// rejected counts spans by reason, whose first is described.
-	rejected map[reason]int
-	first    string
-	clamped  int
+	left   ingest.Left
 
 	describer span.Describer
 	arena     []byte
 	extra     span.Payload
 	runs      []run
 	noted     int // fields of the span's payload
-	trim      ingest.Left
 
 	// process holds what all spans of a resource have in common, scope what those of a scope have.
 	process, scope span.Half
 	appHash        uint64
 }
 
-// reason is why a span is not taken, as a label of the metrics.
-type reason string
-
+// Why a span is not taken, as a label of the metrics.
 const (
-	reasonMalformed reason = "malformed"
-	reasonTraceID   reason = "trace_id"
-	reasonSpanID    reason = "span_id"
-	reasonParentID  reason = "parent_span_id"
-	reasonStart     reason = "start_time"
-	reasonTooLarge  reason = "too_large"
+	reasonMalformed = "malformed"
+	reasonTraceID   = "trace_id"
+	reasonSpanID    = "span_id"
+	reasonParentID  = "parent_span_id"
+	reasonStart     = "start_time"
+	reasonTooLarge  = "too_large"
 )
 
 const wireVarint, wireFixed64, wireBytes, wireFixed32 = 0, 1, 2, 5

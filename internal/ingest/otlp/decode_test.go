@@ -77,8 +77,8 @@ func TestDecodeHalf(t *testing.T) {
 		Name: "net/http", Version: "1.2", Attributes: []*commonpb.KeyValue{attr("team", "core")}}
 
 	d, err := decode(&ingest.Memory{Body: marshal1(t, req)}, wide())
-	if err != nil || len(d.halves) != 1 || d.refused() != 0 {
-		t.Fatalf("%v, %d halves, %d refused: %s", err, len(d.halves), d.refused(), d.first)
+	if err != nil || len(d.halves) != 1 || d.left.Spans() != 0 {
+		t.Fatalf("%v, %d halves, %d refused: %s", err, len(d.halves), d.left.Spans(), d.left.First)
 	}
 	h := d.halves[0]
 	want := span.Half{
@@ -120,11 +120,11 @@ func TestDecodeDefaults(t *testing.T) {
 	req.ResourceSpans[0].Resource = nil
 	d, err := decode(&ingest.Memory{Body: marshal1(t, req)}, wide())
 	if err != nil || len(d.halves) != 1 {
-		t.Fatal(err, d.first)
+		t.Fatal(err, d.left.First)
 	}
 	h := d.halves[0]
-	if h.App != "unknown_service" || h.Kind != span.KindInternal || h.Duration != 0 || d.clamped != 1 || h.Resource != nil {
-		t.Errorf("got %+v, clamped %d", h, d.clamped)
+	if h.App != "unknown_service" || h.Kind != span.KindInternal || h.Duration != 0 || d.left.Clamped != 1 || h.Resource != nil {
+		t.Errorf("got %+v, clamped %d", h, d.left.Clamped)
 	}
 }
 
@@ -132,7 +132,7 @@ func TestDecodeRejects(t *testing.T) {
 	tests := []struct {
 		name   string
 		change func(*tracepb.Span)
-		reason reason
+		reason string
 		text   string
 	}{
 		{"no trace id", func(s *tracepb.Span) { s.TraceId = nil }, reasonTraceID, `a span of service "pay": trace_id is `},
@@ -148,8 +148,8 @@ func TestDecodeRejects(t *testing.T) {
 		bad := sample()
 		tt.change(bad)
 		d, err := decode(&ingest.Memory{Body: marshal1(t, request("pay", sample(), bad, sample()))}, wide())
-		if err != nil || len(d.halves) != 2 || d.rejected[tt.reason] != 1 || d.refused() != 1 || !strings.Contains(d.first, tt.text) {
-			t.Errorf("%s: %v, %d halves, %v, %q", tt.name, err, len(d.halves), d.rejected, d.first)
+		if err != nil || len(d.halves) != 2 || d.left.Rejected[tt.reason] != 1 || d.left.Spans() != 1 || !strings.Contains(d.left.First, tt.text) {
+			t.Errorf("%s: %v, %d halves, %v, %q", tt.name, err, len(d.halves), d.left.Rejected, d.left.First)
 		}
 	}
 }
@@ -168,7 +168,7 @@ func TestDecodeMalformed(t *testing.T) {
 	badAttr := span.AppendBytesField(bytes.Clone(good), 9, []byte{0x0a, 5, 'x'})
 	for name, bad := range map[string][]byte{"cut": good[:len(good)-1], "wire type 7": append(bytes.Clone(good), 0x0f), "attribute": badAttr} {
 		d, err := decode(&ingest.Memory{Body: wrap(good, bad)}, wide())
-		if err != nil || len(d.halves) != 1 || d.rejected[reasonMalformed] != 1 {
+		if err != nil || len(d.halves) != 1 || d.left.Rejected[reasonMalformed] != 1 {
 			t.Errorf("span, %s: %v, %+v", name, err, d)
 		}
 	}
@@ -205,7 +205,7 @@ func TestDecodeLimits(t *testing.T) {
 	}
 	many.DroppedEventsCount = 7
 	trimmed, err := decode(&ingest.Memory{Body: marshal1(t, request("pay", sample(), many))}, &limits)
-	if err != nil || len(trimmed.halves) != 2 || trimmed.trim.Trimmed != 1 {
+	if err != nil || len(trimmed.halves) != 2 || trimmed.left.Trimmed != 1 {
 		t.Fatalf("many attributes: %v, %+v", err, trimmed)
 	}
 	fields := make(map[int]uint64)
@@ -219,7 +219,7 @@ func TestDecodeLimits(t *testing.T) {
 	big := sample()
 	big.Attributes = []*commonpb.KeyValue{attr("k", strings.Repeat("v", 1024))}
 	d, err := decode(&ingest.Memory{Body: marshal1(t, request("pay", sample(), big))}, &limits)
-	if err != nil || len(d.halves) != 1 || d.rejected[reasonTooLarge] != 1 || !strings.Contains(d.first, "bytes, the limit is 1024") {
+	if err != nil || len(d.halves) != 1 || d.left.Rejected[reasonTooLarge] != 1 || !strings.Contains(d.left.First, "bytes, the limit is 1024") {
 		t.Errorf("a large span: %v, %+v", err, d)
 	}
 	if _, err := decode(&ingest.Memory{Body: marshal1(t, request(strings.Repeat("v", 1024), sample()))}, &limits); !errors.Is(err, ingest.ErrTooLarge) {
@@ -307,7 +307,7 @@ func compare(t *testing.T, body []byte) {
 					continue
 				}
 				if len(halves) == 0 {
-					t.Fatalf("a span is missing: %v; %s", s, d.first)
+					t.Fatalf("a span is missing: %v; %s", s, d.left.First)
 				}
 				compareSpan(t, &halves[0], rs, ss, s)
 				halves = halves[1:]

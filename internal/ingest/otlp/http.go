@@ -1,7 +1,6 @@
 package otlp
 
 import (
-	"errors"
 	"fmt"
 	"mime"
 	"net/http"
@@ -20,8 +19,6 @@ const (
 	typeJSON     = "application/json"
 )
 
-var errContentType = errors.New("content type not supported")
-
 // Handler serves POST /v1/traces.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
@@ -32,19 +29,19 @@ func (s *Server) Handler() http.Handler {
 func (s *Server) serveTraces(w http.ResponseWriter, r *http.Request) {
 	contentType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if contentType != typeProtobuf && contentType != typeJSON {
-		err := fmt.Errorf("%w: it is %q, send %s or %s", errContentType, r.Header.Get("Content-Type"), typeProtobuf, typeJSON)
-		s.answerError(w, typeProtobuf, s.failed(r.Context(), protocolHTTP, err))
+		err := fmt.Errorf("%w: it is %q, send %s or %s", ingest.ErrMedia, r.Header.Get("Content-Type"), typeProtobuf, typeJSON)
+		s.answerError(w, typeProtobuf, s.in.Refuse(r.Context(), protocolHTTP, err))
 		return
 	}
-	m, err := s.bodies.Take(w, r)
+	m, err := s.in.Bodies.Take(w, r)
 	if err != nil {
-		s.answerError(w, contentType, s.failed(r.Context(), protocolHTTP, err))
+		s.answerError(w, contentType, s.in.Refuse(r.Context(), protocolHTTP, err))
 		return
 	}
 	sum := hash(m.Body)
 	if contentType == typeJSON {
 		if m.Body, err = fromJSON(m.Body); err != nil {
-			s.answerError(w, contentType, s.failed(r.Context(), protocolHTTP, err))
+			s.answerError(w, contentType, s.in.Refuse(r.Context(), protocolHTTP, err))
 			return
 		}
 	}
@@ -66,23 +63,12 @@ func answer(w http.ResponseWriter, contentType string, status int, body []byte) 
 // answerError says in OTLP's words what err asks the sender to do: statuses 429, 502, 503 and 504 are sent again, others
 // not.
 func (s *Server) answerError(w http.ResponseWriter, contentType string, err error) {
-	status, code := http.StatusServiceUnavailable, codes.Unavailable
-	switch {
-	case errors.Is(err, ingest.ErrLater):
-		w.Header().Set("Retry-After", ingest.RetrySeconds(err, s.cfg.RetryAfter))
-		if errors.Is(err, ingest.ErrRate) {
-			status, code = http.StatusTooManyRequests, codes.ResourceExhausted
-		}
-	case errors.Is(err, ingest.ErrTooLarge):
-		status, code = http.StatusRequestEntityTooLarge, codes.ResourceExhausted
-	case errors.Is(err, ingest.ErrEncoding):
-		w.Header().Set("Accept-Encoding", ingest.Encodings)
-		status, code = http.StatusUnsupportedMediaType, codes.InvalidArgument
-	case errors.Is(err, errContentType):
-		w.Header().Set("Accept-Post", typeProtobuf+", "+typeJSON)
-		status, code = http.StatusUnsupportedMediaType, codes.InvalidArgument
-	case errors.Is(err, ingest.ErrInvalid):
-		status, code = http.StatusBadRequest, codes.InvalidArgument
+	status, code := s.in.Head(w, err, typeProtobuf+", "+typeJSON), codes.Unavailable
+	switch status {
+	case http.StatusTooManyRequests, http.StatusRequestEntityTooLarge:
+		code = codes.ResourceExhausted
+	case http.StatusUnsupportedMediaType, http.StatusBadRequest:
+		code = codes.InvalidArgument
 	}
 	answer(w, contentType, status, encodeStatus(contentType, code, err.Error()))
 }

@@ -39,7 +39,8 @@ func (s *sink) write(_ context.Context, req ingest.Request) error {
 }
 
 func testServer(s *sink) *Server {
-	return newServer(DefaultConfig(), ingest.NewBodies(testLimit), s.write, ingest.NewReceiverMetrics(), slog.New(slog.DiscardHandler))
+	return &Server{&ingest.Intake{Limits: DefaultConfig(), Bodies: ingest.NewBodies(testLimit), Write: s.write,
+		Metrics: ingest.NewReceiverMetrics(), Log: slog.New(slog.DiscardHandler)}}
 }
 
 func post(s *sink, body []byte, header ...string) *httptest.ResponseRecorder {

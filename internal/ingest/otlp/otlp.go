@@ -5,10 +5,7 @@ package otlp
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -23,27 +20,12 @@ type Config = ingest.Limits
 func DefaultConfig() Config { return ingest.DefaultLimits() }
 
 // Server answers OTLP requests. It is safe for concurrent use and starts no goroutines.
-type Server struct {
-	cfg     Config
-	bodies  *ingest.Bodies
-	write   func(context.Context, ingest.Request) error
-	metrics *ingest.ReceiverMetrics
-	log     *slog.Logger
-	pace    ingest.Pace
-}
+type Server struct{ in *ingest.Intake }
 
 // New makes a Server that gives what it reads to w.
 func New(cfg Config, w ingest.Sink, m *ingest.ReceiverMetrics, log *slog.Logger) *Server {
-	return newServer(cfg, ingest.BodiesFor(w), w.Write, m, log)
+	return &Server{ingest.NewIntake(cfg, w, m, log)}
 }
-
-func newServer(cfg Config, bodies *ingest.Bodies, write func(context.Context, ingest.Request) error,
-	m *ingest.ReceiverMetrics, log *slog.Logger) *Server {
-	return &Server{cfg: cfg, bodies: bodies, write: write, metrics: m, log: log}
-}
-
-// samplePace is how often a refused request is described in the log.
-const samplePace = 10 * time.Second
 
 // partial is what OTLP calls a partial success: the request was taken but for some spans. The zero value is a whole one.
 type partial struct {
@@ -55,55 +37,17 @@ type partial struct {
 // owned by export. protocol is a label of the metrics.
 func (s *Server) export(ctx context.Context, protocol string, m *ingest.Memory, hash uint64) (partial, error) {
 	size := int64(len(m.Body))
-	d, err := decode(m, &s.cfg)
+	d, err := decode(m, &s.in.Limits)
 	if err != nil {
 		m.Free()
-		return partial{}, s.failed(ctx, protocol, err)
+		return partial{}, s.in.Refuse(ctx, protocol, err)
 	}
-	err = s.write(ctx, ingest.Request{Batch: span.Batch{Halves: d.halves}, Bytes: size, Hash: hash, Memory: m})
-	if err != nil {
-		return partial{}, s.failed(ctx, protocol, err)
+	taken := len(d.halves) // they are the Sink's from now on
+	err = s.in.Take(ctx, protocol, ingest.Request{Batch: span.Batch{Halves: d.halves}, Bytes: size, Hash: hash, Memory: m}, &d.left)
+	if err != nil || d.left.First == "" {
+		return partial{}, err
 	}
-	s.metrics.Taken(protocol, len(d.halves), d.clamped, d.trim.Trimmed)
-	if len(d.rejected) == 0 {
-		s.metrics.Requests.WithLabelValues(protocol, "ok").Inc()
-		return partial{}, nil
-	}
-	for why, n := range d.rejected {
-		s.metrics.Rejected.WithLabelValues(protocol, string(why)).Add(float64(n))
-	}
-	s.metrics.Requests.WithLabelValues(protocol, "partial").Inc()
-	n := d.refused()
-	p := partial{n, fmt.Sprintf("%d of %d spans cannot be used; the first is %s", n, n+len(d.halves), d.first)}
-	s.sample(ctx, protocol, p.message)
-	return p, nil
-}
-
-// failed counts a request that is answered with err.
-func (s *Server) failed(ctx context.Context, protocol string, err error) error {
-	s.metrics.Requests.WithLabelValues(protocol, outcome(err)).Inc()
-	s.sample(ctx, protocol, err.Error())
-	return err
-}
-
-func (s *Server) sample(ctx context.Context, protocol, why string) {
-	if s.pace.Allow(time.Now(), samplePace) {
-		s.log.WarnContext(ctx, "OTLP request not taken as it is", "protocol", protocol, "reason", why)
-	}
-}
-
-func outcome(err error) string {
-	switch {
-	case errors.Is(err, ingest.ErrLater):
-		return "later"
-	case errors.Is(err, ingest.ErrTooLarge):
-		return "too_large"
-	case errors.Is(err, ingest.ErrEncoding), errors.Is(err, errContentType):
-		return "unsupported"
-	case errors.Is(err, ingest.ErrInvalid):
-		return "invalid"
-	}
-	return "cancelled"
+	return partial{d.left.Spans(), d.left.Describe(taken)}, nil
 }
 
 // hash identifies a request's content.

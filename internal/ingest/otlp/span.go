@@ -64,7 +64,7 @@ func (d *decoder) span(m []byte) {
 	h.Start = int64(f.start)
 	if h.Duration = int64(f.end) - h.Start; f.end > math.MaxInt64 || h.Duration < 0 {
 		h.Duration = 0
-		d.clamped++
+		d.left.Clamped++
 	}
 	// The id tells spans apart already; 24 bits of the content tell apart those that repeat an id. So close to the id, the
 	// store keeps it in three bytes.
@@ -78,7 +78,7 @@ func (d *decoder) span(m []byte) {
 		return
 	}
 	if d.noted > d.limits.MaxAttributes { // of all kinds together: seldom
-		d.trim.Trim(h, d.limits)
+		d.left.Trim(h, d.limits)
 	}
 }
 
@@ -254,20 +254,10 @@ func (d *decoder) usable(f *fields) bool {
 // head cuts what a message quotes.
 func head(b []byte) []byte { return b[:min(len(b), 20)] }
 
-func (d *decoder) reject(why reason, format string, args ...any) {
-	if d.rejected == nil {
-		d.rejected = make(map[reason]int)
-		d.first = fmt.Sprintf("a span of service %q: %s", d.scope.App, fmt.Sprintf(format, args...))
-	}
-	d.rejected[why]++
-}
-
-// refused is the number of spans that were rejected.
-func (d *decoder) refused() (n int) {
-	for _, c := range d.rejected {
-		n += c
-	}
-	return n
+func (d *decoder) reject(reason, format string, args ...any) {
+	d.left.Reject(reason, func() string {
+		return fmt.Sprintf("a span of service %q: %s", d.scope.App, fmt.Sprintf(format, args...))
+	})
 }
 
 // text views bytes of the request as a string: once read they are not changed.

@@ -21,9 +21,9 @@ import (
 func TestAdmit(t *testing.T) {
 	room := ingest.NewRoom(&ingest.Config{MaxReadingBytes: messageLease, MaxInFlightBytes: 1})
 	open := func(ctx context.Context, _ *tap.Info) (context.Context, error) { return ctx, nil }
-	g := grpc.NewServer(append(Options(1<<20), grpc.InTapHandle(Admit(room, open)))...)
+	g := grpc.NewServer(append(Options(1<<20, Fresh), grpc.InTapHandle(Admit(room, open)))...)
 	entered, leave := make(chan struct{}), make(chan struct{})
-	Service(g, "test", map[string]Unary{"Wait": func(context.Context, []byte) ([]byte, error) {
+	Service(g, "test", map[string]Unary{"Wait": func(context.Context, *ingest.Memory) ([]byte, error) {
 		entered <- struct{}{}
 		<-leave
 		return nil, nil

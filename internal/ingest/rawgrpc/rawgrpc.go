@@ -6,11 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"sync"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -24,21 +21,28 @@ import (
 	"github.com/twinspan/twinspan/internal/ingest"
 )
 
-// Message is a request or an answer in its encoded form.
-type Message struct{ Data []byte }
+// message is a request or an answer in its encoded form.
+type message struct {
+	request *ingest.Memory
+	answer  []byte
+}
 
-// Options are what a gRPC server needs for Service: a codec that leaves Messages encoded (and serves others as always),
-// the limit of a message's size unpacked, in bytes, and the compressors that senders may use: gzip and zstd.
-func Options(limit int64) []grpc.ServerOption {
-	RegisterZstd()
+// Options are what a gRPC server needs for Service: a codec that leaves requests and answers encoded (and serves other messages as
+// always), the limit of a message's size unpacked, in bytes, and the compressors that senders may use: gzip and zstd. memory
+// gives what a request of a size is read into, with an empty Body.
+func Options(limit int64, memory func(size int) *ingest.Memory) []grpc.ServerOption {
+	registerZstd()
 	return []grpc.ServerOption{
-		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2(proto.Name)}),
+		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2(proto.Name), memory}),
 		grpc.MaxRecvMsgSize(int(limit)),
 	}
 }
 
-// Unary answers one request. It owns the bytes of the request.
-type Unary func(ctx context.Context, request []byte) (answer []byte, err error)
+// Fresh is memory that is nobody else's, for Options.
+func Fresh(size int) *ingest.Memory { return &ingest.Memory{Body: make([]byte, 0, size)} }
+
+// Unary answers one request, which it owns.
+type Unary func(ctx context.Context, request *ingest.Memory) (answer []byte, err error)
 
 // Stream answers a stream of requests: next gives them, io.EOF after the last one.
 type Stream func(ctx context.Context, next func() ([]byte, error)) (answer []byte, err error)
@@ -57,16 +61,16 @@ func Service(g *grpc.Server, service string, unary map[string]Unary, streams map
 
 func unaryHandler(service, method string, fn Unary) grpc.MethodHandler {
 	return func(_ any, ctx context.Context, dec func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
-		req := new(Message)
+		req := new(message)
 		if err := dec(req); err != nil {
 			return nil, err
 		}
 		call := func(ctx context.Context, req any) (any, error) {
-			answer, err := fn(ctx, req.(*Message).Data)
+			answer, err := fn(ctx, req.(*message).request)
 			if err != nil {
 				return nil, err
 			}
-			return &Message{answer}, nil
+			return &message{answer: answer}, nil
 		}
 		if intercept == nil {
 			return call(ctx, req)
@@ -78,16 +82,16 @@ func unaryHandler(service, method string, fn Unary) grpc.MethodHandler {
 func streamHandler(fn Stream) grpc.StreamHandler {
 	return func(_ any, s grpc.ServerStream) error {
 		answer, err := fn(s.Context(), func() ([]byte, error) {
-			m := new(Message)
+			m := new(message)
 			if err := s.RecvMsg(m); err != nil {
 				return nil, err
 			}
-			return m.Data, nil
+			return m.request.Body, nil
 		})
 		if err != nil {
 			return err
 		}
-		return s.SendMsg(&Message{answer})
+		return s.SendMsg(&message{answer: answer})
 	}
 }
 
@@ -117,98 +121,29 @@ func Status(err error, retryAfter time.Duration) error {
 	return status.FromContextError(err).Err()
 }
 
-// codec is the protobuf codec, but for Messages.
-type codec struct{ encoding.CodecV2 }
+// codec is the protobuf codec, but for messages.
+type codec struct {
+	encoding.CodecV2
+	memory func(size int) *ingest.Memory
+}
 
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
-	if m, ok := v.(*Message); ok {
-		return mem.BufferSlice{mem.SliceBuffer(m.Data)}, nil
+	if m, ok := v.(*message); ok {
+		return mem.BufferSlice{mem.SliceBuffer(m.answer)}, nil
 	}
 	return c.CodecV2.Marshal(v)
 }
 
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
-	m, ok := v.(*Message)
+	m, ok := v.(*message)
 	if !ok {
 		return c.CodecV2.Unmarshal(data, v)
 	}
-	if m.Data != nil {
+	if m.request != nil {
 		return fmt.Errorf("read a request: it was read before")
 	}
-	m.Data = data.Materialize() // a copy: the halves keep it, gRPC uses its buffers again
+	m.request = c.memory(data.Len()) // a copy: the halves keep it, gRPC uses its buffers again
+	m.request.Body = m.request.Body[:data.Len()]
+	data.CopyTo(m.request.Body)
 	return nil
-}
-
-// RegisterZstd adds zstd to gRPC's compressors, which are the process's; gzip is there by the import. gRPC wants that done
-// before the first server or client starts.
-var RegisterZstd = sync.OnceFunc(func() { encoding.RegisterCompressor(new(zstdCompressor)) })
-
-// zstdCompressor is gRPC's "zstd". Readers and writers are used again.
-type zstdCompressor struct{ readers, writers sync.Pool }
-
-// maxWindow bounds what one message's history takes. Usual levels have windows of up to 8 MiB.
-const maxWindow = 8 << 20
-
-func (*zstdCompressor) Name() string { return "zstd" }
-
-func (c *zstdCompressor) Compress(w io.Writer) (io.WriteCloser, error) {
-	z, ok := c.writers.Get().(*zstd.Encoder)
-	if !ok {
-		var err error
-		z, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(1<<20))
-		if err != nil {
-			return nil, err
-		}
-	}
-	z.Reset(w)
-	return &zstdWriter{z, &c.writers}, nil
-}
-
-func (c *zstdCompressor) Decompress(r io.Reader) (io.Reader, error) {
-	z, ok := c.readers.Get().(*zstd.Decoder)
-	if !ok {
-		var err error
-		z, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
-		if err != nil {
-			return nil, err
-		}
-	}
-	if err := z.Reset(r); err != nil {
-		return nil, err
-	}
-	return &zstdReader{z, &c.readers}, nil
-}
-
-// zstdReader gives its decoder back once it is read to the end; of one that is not, the garbage collector takes care, since
-// a decoder of concurrency 1 starts no goroutines.
-type zstdReader struct {
-	z    *zstd.Decoder
-	pool *sync.Pool
-}
-
-func (r *zstdReader) Read(p []byte) (int, error) {
-	if r.z == nil {
-		return 0, io.EOF
-	}
-	n, err := r.z.Read(p)
-	if errors.Is(err, io.EOF) {
-		_ = r.z.Reset(nil) // lets go of the request
-		r.pool.Put(r.z)
-		r.z = nil
-	}
-	return n, err
-}
-
-type zstdWriter struct {
-	z    *zstd.Encoder
-	pool *sync.Pool
-}
-
-func (w *zstdWriter) Write(p []byte) (int, error) { return w.z.Write(p) }
-
-func (w *zstdWriter) Close() error {
-	err := w.z.Close()
-	w.z.Reset(nil)
-	w.pool.Put(w.z)
-	return err
 }

@@ -29,8 +29,8 @@ const limit = 1 << 20
 func dial(t *testing.T) *grpc.ClientConn {
 	t.Helper()
 	listener := bufconn.Listen(1 << 20)
-	server := grpc.NewServer(Options(limit)...)
-	Service(server, "test.Echo", map[string]Unary{"say": func(_ context.Context, m []byte) ([]byte, error) { return m, nil }},
+	server := grpc.NewServer(Options(limit, Fresh)...)
+	Service(server, "test.Echo", map[string]Unary{"say": func(_ context.Context, m *ingest.Memory) ([]byte, error) { return m.Body, nil }},
 		map[string]Stream{"count": func(_ context.Context, next func() ([]byte, error)) ([]byte, error) {
 			for n := 0; ; n++ {
 				if _, err := next(); errors.Is(err, io.EOF) {
@@ -119,7 +119,7 @@ func TestStatus(t *testing.T) {
 }
 
 func FuzzZstd(f *testing.F) {
-	RegisterZstd()
+	registerZstd()
 	c := encoding.GetCompressor("zstd")
 	var out bytes.Buffer
 	w, err := c.Compress(&out)

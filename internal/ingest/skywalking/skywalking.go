@@ -42,14 +42,13 @@ func (c *Config) Validate() error {
 // ends with it.
 type Server struct {
 	in      *ingest.Intake
-	limit   int64
 	room    *ingest.Room
 	streams chan struct{}
 }
 
 // New makes a Server that gives what it reads to w.
 func New(cfg Config, w ingest.Sink, m *ingest.ReceiverMetrics, log *slog.Logger) *Server {
-	return &Server{in: ingest.NewIntake(cfg.Limits, w, m, log), limit: w.Limit(), room: w.Room(), streams: make(chan struct{}, cfg.MaxStreams)}
+	return &Server{in: ingest.NewIntake(cfg.Limits, w, m, log), room: w.Room(), streams: make(chan struct{}, cfg.MaxStreams)}
 }
 
 // The protocols, as labels of the metrics.
@@ -59,7 +58,9 @@ const (
 )
 
 // GRPCOptions are what a gRPC server needs for RegisterGRPC.
-func (s *Server) GRPCOptions() []grpc.ServerOption { return rawgrpc.Options(s.limit) }
+func (s *Server) GRPCOptions() []grpc.ServerOption {
+	return rawgrpc.Options(s.in.Bodies.Limit(), rawgrpc.Fresh)
+}
 
 // beside lists, by service, the methods that agents call beside reporting segments: those with one request, and those
 // with a stream of them.
@@ -93,7 +94,7 @@ func (s *Server) RegisterGRPC(g *grpc.Server) {
 	for _, b := range beside {
 		unary, streams := make(map[string]rawgrpc.Unary), make(map[string]rawgrpc.Stream)
 		for _, method := range b.unary {
-			unary[method] = func(context.Context, []byte) ([]byte, error) {
+			unary[method] = func(context.Context, *ingest.Memory) ([]byte, error) {
 				s.in.Metrics.Ignored.WithLabelValues(protocolGRPC, b.service).Inc()
 				return nil, nil // no commands
 			}
@@ -108,15 +109,15 @@ func (s *Server) RegisterGRPC(g *grpc.Server) {
 }
 
 // collectInSync takes a SegmentCollection.
-func (s *Server) collectInSync(ctx context.Context, request []byte) ([]byte, error) {
+func (s *Server) collectInSync(ctx context.Context, request *ingest.Memory) ([]byte, error) {
 	d := newDecoder(&s.in.Limits)
-	lease, err := s.room.Lease(ctx, int64(len(request)))
+	lease, err := s.room.Lease(ctx, int64(len(request.Body)))
 	defer lease.Release()
 	if err == nil {
-		err = d.collection(request)
+		err = d.collection(request.Body)
 	}
 	if err == nil {
-		err = s.take(ctx, protocolGRPC, d, len(request), hash(request))
+		err = s.take(ctx, protocolGRPC, d, len(request.Body), hash(request.Body))
 	} else {
 		err = s.in.Refuse(ctx, protocolGRPC, err)
 	}
@@ -126,12 +127,9 @@ func (s *Server) collectInSync(ctx context.Context, request []byte) ([]byte, err
 	return nil, nil
 }
 
-// take writes what d read. A request of which no span can be used is refused, because then its sender is at fault.
+// take writes what d read.
 func (s *Server) take(ctx context.Context, protocol string, d *decoder, size int, hash uint64) error {
-	if n := d.left.Spans(); n > 0 && len(d.halves) == 0 {
-		return s.in.Refuse(ctx, protocol, fmt.Errorf("%w: none of its %d spans can be used; the first: %s", ingest.ErrInvalid, n, d.left.First))
-	}
-	return s.in.Take(ctx, protocol, ingest.Request{Batch: d.batch(), Bytes: int64(size), Hash: hash}, &d.left)
+	return s.in.TakeSome(ctx, protocol, ingest.Request{Batch: d.batch(), Bytes: int64(size), Hash: hash}, &d.left)
 }
 
 // Handler serves POST /v3/segment and /v3/segments, and answers /v3/management/….

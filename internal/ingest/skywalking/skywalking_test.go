@@ -291,7 +291,7 @@ func TestCollectInSync(t *testing.T) {
 		{"above the rate", body, ingest.ErrRate, codes.ResourceExhausted},
 	} {
 		s, _ := testServer(&sink{err: tt.err}, 1)
-		if _, err := s.collectInSync(context.Background(), tt.body); status.Code(err) != tt.code {
+		if _, err := s.collectInSync(context.Background(), &ingest.Memory{Body: tt.body}); status.Code(err) != tt.code {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
