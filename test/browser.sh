@@ -5,7 +5,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 data=$(mktemp -d)
-base=$((20000 + RANDOM % 9000))
+listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+while # five ports in a row that nobody listens on, below those that the system gives to clients
+  base=$((20000 + RANDOM % 9000))
+  listens $base || listens $((base + 1)) || listens $((base + 2)) || listens $((base + 3)) || listens $((base + 4))
+do :; done
 export TWINSPAN_RECEIVERS_OTLP_GRPC_ADDRESS=127.0.0.1:$((base + 1))
 export TWINSPAN_RECEIVERS_OTLP_HTTP_ADDRESS=127.0.0.1:$((base + 2))
 export TWINSPAN_RECEIVERS_ZIPKIN_ADDRESS=127.0.0.1:$((base + 3))
@@ -23,9 +27,10 @@ stop() {
 trap stop EXIT
 
 url=http://127.0.0.1:$base
-for _ in $(seq 600); do
+SECONDS=0
+while [ $SECONDS -lt 300 ]; do
   # Joined calls of the last service of the chain: then every page has something to show.
-  if curl -fs "$url/api/v1/calls?callee=settlement&limit=1" 2>/dev/null | grep -q '"both"'; then
+  if grep -q '"both"' <<<"$(curl -fs "$url/api/v1/calls?callee=settlement&limit=1" 2>/dev/null)"; then
     cd console
     TWINSPAN_URL=$url npm run test:browser
     exit

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install -q 'pyarrow>=15' 'duckdb>=1'
+test/again.sh "$work/venv/bin/pip" install -q 'pyarrow>=15' 'duckdb>=1'
 go build -o "$work/twinspan" ./cmd/twinspan
 for golden in internal/store/pebble/testdata/golden/*; do
 	data=$work/$(basename "$golden")

@@ -46,9 +46,9 @@ func losses(s *server, l *load, rounds int) error {
 		return err
 	}
 	if err := s.round(l, "full disk, kill -9, room again", func() error {
-		for deadline := time.Now().Add(time.Minute); l.busy.Load() == 0; time.Sleep(50 * time.Millisecond) {
+		for deadline := time.Now().Add(5 * time.Minute); l.busy.Load() == 0; time.Sleep(50 * time.Millisecond) {
 			if time.Now().After(deadline) {
-				return fmt.Errorf("the log is not full after a minute")
+				return fmt.Errorf("the log is not full after five minutes")
 			}
 		}
 		if err := s.end(syscall.SIGKILL); err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -41,18 +42,33 @@ func newServer(binary, data string, environ []string) (*server, error) {
 	} {
 		address := ""
 		if port.to != nil {
-			l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
-			if err != nil {
+			var err error
+			if address, err = freeAddress(); err != nil {
 				return nil, err
 			}
-			address = l.Addr().String()
-			_ = l.Close()
 			*port.to = "http://" + address
 		}
 		s.environ = append(s.environ, "TWINSPAN_"+port.setting+"="+address)
 	}
 	return s, nil
 }
+
+// freeAddress gives an address that nobody listens on, with a port below those that systems give to clients: between two
+// starts of the server one of its own clients could get such a one.
+func freeAddress() (string, error) {
+	var err error
+	for range 1000 {
+		address := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))
+		var l net.Listener
+		if l, err = new(net.ListenConfig).Listen(context.Background(), "tcp", address); err == nil {
+			return address, l.Close()
+		}
+	}
+	return "", fmt.Errorf("find a free port: %w", err)
+}
+
+// startPatience bounds how long a start may take.
+const startPatience = 5 * time.Minute
 
 // start runs the server until it is ready.
 func (s *server) start(more ...string) error {
@@ -64,7 +80,7 @@ func (s *server) start(more ...string) error {
 	}
 	s.exited = make(chan error, 1)
 	go func() { s.exited <- s.cmd.Wait() }()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(startPatience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		select {
 		case err := <-s.exited:
 			return fmt.Errorf("the server does not start: %w\n%s", err, s.log.String())
@@ -77,7 +93,7 @@ func (s *server) start(more ...string) error {
 			}
 		}
 	}
-	return fmt.Errorf("the server is not ready after a minute\n%s", s.log.String())
+	return fmt.Errorf("the server is not ready after %v\n%s", startPatience, s.log.String())
 }
 
 // end stops the server by a signal and waits for it.

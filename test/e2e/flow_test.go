@@ -24,6 +24,29 @@ func received(t *testing.T, s *server, want int) {
 	})
 }
 
+// arrived waits until the halves of all traces are found. It is for collectors that were restarted: these count anew what they
+// receive.
+func arrived(t *testing.T, s *server, tr *truth) {
+	t.Helper()
+	missing := make(map[string]int, len(tr.traces))
+	for id, lines := range tr.traces {
+		missing[id] = len(lines)
+	}
+	eventually(t, "all halves are found", func() error {
+		for id, n := range missing {
+			got, err := s.trace(id)
+			if err != nil {
+				return err
+			}
+			if got.Halves < n {
+				return fmt.Errorf("%d traces are not whole; of %s %d halves of %d are there", len(missing), id, got.Halves, n)
+			}
+			delete(missing, id)
+		}
+		return nil
+	})
+}
+
 // TestFlow sends requests through the payment system and finds every one of them again: complete, joined, and counted as
 // the services counted it. First from memory, before any range is cut; then, after a restart, from the store.
 func TestFlow(t *testing.T) {

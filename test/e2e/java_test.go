@@ -30,7 +30,11 @@ func javaPeer(t *testing.T, app, dir string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	build := exec.Command("mvn", "-q", "-B", "package", "-DskipTests")
+	again, err := filepath.Abs("../again.sh") // what it needs is downloaded
+	if err != nil {
+		t.Fatal(err)
+	}
+	build := exec.Command(again, "mvn", "-q", "-B", "package", "-DskipTests")
 	build.Dir = peer
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v\n%s", peer, err, out)

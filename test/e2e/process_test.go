@@ -17,7 +17,7 @@ import (
 )
 
 // patience bounds every wait. It is for a slow machine; nothing is asserted about time.
-const patience = 60 * time.Second
+const patience = 5 * time.Minute
 
 // eventually waits until try gives nil.
 func eventually(t *testing.T, what string, try func() error) {

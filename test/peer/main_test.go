@@ -17,7 +17,7 @@ import (
 )
 
 // patience bounds every wait. It is for a slow machine; nothing is asserted about time.
-const patience = 30 * time.Second
+const patience = 5 * time.Minute
 
 // binaries is where twinspan is built to; it goes with the tests.
 var binaries string

@@ -64,7 +64,8 @@ func python(t *testing.T, into any, packages, environment []string, script strin
 	t.Helper()
 	dir := t.TempDir()
 	for _, p := range [][]string{append([]string{"--no-deps"}, packages[0]), packages[1:]} {
-		cmd := exec.Command("python3", append([]string{"-m", "pip", "install", "-q", "--disable-pip-version-check", "--root-user-action=ignore", "--target", dir}, p...)...)
+		install := []string{"python3", "-m", "pip", "install", "-q", "--disable-pip-version-check", "--root-user-action=ignore", "--target", dir}
+		cmd := exec.Command(filepath.Join("..", "..", "again.sh"), append(install, p...)...)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("pip install %s: %v\n%s", strings.Join(p, " "), err, out)
 		}

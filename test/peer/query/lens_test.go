@@ -133,7 +133,7 @@ func mavenJar(t *testing.T, artifact string) fs.FS {
 	dir := t.TempDir()
 	run := func(args ...string) {
 		t.Helper()
-		if out, err := exec.Command("mvn", append([]string{"-q", "-B"}, args...)...).CombinedOutput(); err != nil {
+		if out, err := exec.Command(filepath.Join("..", "..", "again.sh"), append([]string{"mvn", "-q", "-B"}, args...)...).CombinedOutput(); err != nil {
 			t.Fatalf("mvn %s: %v\n%s", strings.Join(args, " "), err, out)
 		}
 	}

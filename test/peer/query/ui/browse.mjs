@@ -38,12 +38,15 @@ const stories = {
 }
 
 const [, , story, url] = process.argv
+// On failure only: how long a browser takes depends on the machine.
+const patience = Number(process.env.PATIENCE ?? 180_000)
 const browser = await chromium.launch({
   executablePath,
+  timeout: patience,
   args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
 })
 const page = await browser.newPage()
-page.setDefaultTimeout(Number(process.env.PATIENCE ?? 30_000))
+page.setDefaultTimeout(patience)
 const complaints = []
 page.on('pageerror', (e) => complaints.push(String(e)))
 page.on('response', (r) => {
