@@ -34,7 +34,8 @@ func TestBaggageOfOneIsTheOthers(t *testing.T) {
 	}
 	a.SetBaggage("user", "u1")
 	a.SetBaggage("bad \xff key", "v")
-	inner := context.WithValue(ctx, struct{}{}, 1)
+	type key struct{}
+	inner := context.WithValue(ctx, key{}, 1)
 	if value(ctx, "user") != "u1" || value(inner, "user") != "u1" || baggage.FromContext(ctx).Len() != 1 {
 		t.Errorf("native baggage is %v for OpenTelemetry", baggage.FromContext(ctx))
 	}
