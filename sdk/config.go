@@ -52,6 +52,9 @@ type Config struct {
 	App string `yaml:"app"`
 	// Instance tells processes of one app apart. Default: hostname:pid.
 	Instance string `yaml:"instance"`
+	// Resource are further attributes of the service, such as "deployment.environment.name=prod". Every digest line and export has
+	// them. Default: none.
+	Resource []ResourceAttribute `yaml:"resource"`
 	// LogDir is the directory of the logs; it is made if it is missing. Default: tracelog under LOG_PATH, else under
 	// ~/logs, as SOFATracer has it.
 	LogDir string `yaml:"log_dir"`
@@ -199,6 +202,9 @@ func (c *Config) Validate() error {
 		return bad("sys_baggage_bytes", c.SysBaggageBytes, "0 or more")
 	}
 	if _, err := newSamplingPlan(c.sampling()); err != nil {
+		return err
+	}
+	if _, err := c.resource(); err != nil {
 		return err
 	}
 	if _, err := newDigestSet(c); err != nil {

@@ -19,6 +19,7 @@ type lineText struct {
 	format        Format
 	head          string // behind the time, up to the trace id
 	inst          string // ,"instance":"...","operation":
+	resource      string // ,"resource":{...}, or nothing
 	keys          [componentCount][maxFields]string
 	types         [componentCount]string
 }
@@ -27,6 +28,9 @@ func newLineText(c *Config) *lineText {
 	t := &lineText{app: c.App, instance: c.Instance, format: c.Format}
 	t.head = string(appendKey(appendField([]byte{'"'}, "local.app", c.App), "traceId")) + `"`
 	t.inst = string(appendKey(appendField(nil, "instance", c.Instance), "operation"))
+	if resource, err := c.resource(); err == nil && len(resource) > 0 {
+		t.resource = string(appendTags(appendKey(nil, keyResource), resource))
+	}
 	for i := range componentSpecs {
 		spec := &componentSpecs[i]
 		for n := range spec.fields {
@@ -131,6 +135,7 @@ func (e *encoder) extras(b []byte, s *Span, spec *componentSpec, r *resolved) []
 		b = append(b, `,"status":"ok"`...)
 	}
 	b = append(b, s.typ(e)...)
+	b = append(b, e.resource...)
 	if r.kept != "" {
 		b = appendField(b, keySampledOut, r.kept)
 	}

@@ -77,6 +77,8 @@ type SpanData struct {
 	Links            []Link
 
 	DroppedTags, DroppedEvents, DroppedLinks int
+
+	Resource []Tag // of the service: Config.Resource. One list for all spans of a Tracer.
 }
 
 // data copies what an exporter needs of an ended span, which will be used again. A tag marks one whose trace is sampled out.
@@ -96,6 +98,7 @@ func (s *Span) data(r *resolved) *SpanData {
 		Failed: s.failed, Succeeded: s.succeeded, Message: more.message, Local: s.local, Remote: remote, RemoteApp: s.remoteApp,
 		Business: s.biz, System: s.sys, Tags: tags, Events: more.events, Links: more.links,
 		DroppedTags: more.droppedTags, DroppedEvents: more.droppedEvents, DroppedLinks: more.droppedLinks,
+		Resource: s.tracer.resource,
 	}
 }
 

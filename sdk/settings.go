@@ -170,8 +170,8 @@ func (c *Config) ReadFile(path string) error {
 
 // ReadEnv takes settings from variables ("NAME=value", as os.Environ gives them). SOFA_TRACER_ and a setting's name in upper case,
 // dots as underscores, sets it; an unknown variable of that form is an error. Of OpenTelemetry's variables it takes those that
-// mean the same here: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES (service.name, service.instance.id), OTEL_TRACES_SAMPLER with
-// OTEL_TRACES_SAMPLER_ARG, OTEL_PROPAGATORS, OTEL_BSP_MAX_QUEUE_SIZE and the OTEL_*_LIMIT of spans; others are not its business.
+// mean the same here: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER with OTEL_TRACES_SAMPLER_ARG,
+// OTEL_PROPAGATORS, OTEL_BSP_MAX_QUEUE_SIZE and the OTEL_*_LIMIT of spans; others are not its business.
 func (c *Config) ReadEnv(environ []string) error {
 	own := make(map[string]string) // variable → setting
 	for _, name := range SettingNames() {

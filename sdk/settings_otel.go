@@ -3,6 +3,7 @@ package twinspan
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -22,16 +23,8 @@ var otelNumbers = []struct{ variable, setting string }{
 // readOTel takes what OpenTelemetry's environment variables (specification, "Environment Variable Specification") say. An empty
 // variable is as good as none, as it says there.
 func (c *Config) readOTel(env map[string]string) error {
-	for pair := range strings.SplitSeq(env["OTEL_RESOURCE_ATTRIBUTES"], ",") {
-		key, value, _ := strings.Cut(pair, "=")
-		if plain, err := url.PathUnescape(strings.TrimSpace(value)); err == nil && plain != "" {
-			switch strings.TrimSpace(key) {
-			case "service.name":
-				c.App = plain
-			case "service.instance.id":
-				c.Instance = plain
-			}
-		}
+	if err := c.readOTelResource(env["OTEL_RESOURCE_ATTRIBUTES"]); err != nil {
+		return err
 	}
 	if name := env["OTEL_SERVICE_NAME"]; name != "" {
 		c.App = name
@@ -47,6 +40,41 @@ func (c *Config) readOTel(env map[string]string) error {
 		return err
 	}
 	return c.readOTelPropagators(env["OTEL_PROPAGATORS"])
+}
+
+// OpenTelemetry's names of the app and of the instance.
+const (
+	otelServiceName = "service.name"
+	otelInstance    = "service.instance.id"
+)
+
+// readOTelResource takes the attributes of OTEL_RESOURCE_ATTRIBUTES. One that is no "key=value" makes all of it void in OpenTelemetry;
+// here it is an error.
+func (c *Config) readOTelResource(list string) error {
+	if strings.TrimSpace(list) == "" {
+		return nil
+	}
+	c.Resource = nil
+	for pair := range strings.SplitSeq(list, ",") {
+		if strings.TrimSpace(pair) == "" {
+			continue
+		}
+		key, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
+		plain, err := url.PathUnescape(strings.TrimSpace(value))
+		if !ok || err != nil {
+			return fmt.Errorf("%w: OTEL_RESOURCE_ATTRIBUTES has %q; it has to be a list of key=value", ErrConfig, pair)
+		}
+		switch key = strings.TrimSpace(key); key {
+		case otelServiceName:
+			c.App = plain
+		case otelInstance:
+			c.Instance = plain
+		default:
+			c.Resource = slices.DeleteFunc(c.Resource, func(a ResourceAttribute) bool { return strings.HasPrefix(string(a), key+"=") }) // the last counts
+			c.Resource = append(c.Resource, ResourceAttribute(key+"="+strings.TrimSpace(value)))
+		}
+	}
+	return nil
 }
 
 // readOTelSampler: our decision is always the parent's where there is one, so that parentbased_x and x are the same.

@@ -94,14 +94,18 @@ func TestReadEnv(t *testing.T) {
 		{"nothing", []string{"PATH=/bin", "OTEL_EXPORTER_OTLP_ENDPOINT=http://x"}, func(*Config) {}, ""},
 		{"ours", []string{"SOFA_TRACER_APP=pay2", "SOFA_TRACER_LIMITS_TEXT_BYTES=9", "SOFA_TRACER_CONFIG_FILE=/none", "SOFA_TRACER_RANDOM_TRACE_IDS=true"},
 			func(c *Config) { c.App, c.Limits.TextBytes, c.RandomTraceIDs = "pay2", 9, true }, ""},
-		{"OpenTelemetry's", []string{"OTEL_RESOURCE_ATTRIBUTES=service.name=res,service.instance.id=a%2Cb,x=y", "OTEL_TRACES_SAMPLER=parentbased_traceidratio",
+		{"OpenTelemetry's", []string{"OTEL_RESOURCE_ATTRIBUTES=service.name=res,service.instance.id=a%2Cb,x=w, service.version = 1%2C2 ,x=y,", "OTEL_TRACES_SAMPLER=parentbased_traceidratio",
 			"OTEL_TRACES_SAMPLER_ARG=0.25", "OTEL_PROPAGATORS=tracecontext,baggage,b3", "OTEL_SPAN_EVENT_COUNT_LIMIT=3", "OTEL_BSP_MAX_QUEUE_SIZE=100"},
 			func(c *Config) {
 				c.App, c.Instance, c.SamplePercentage, c.Limits.Events, c.QueueSize = "res", "a,b", 25, 3, 100
 				c.Inject, c.Extract = []Propagation{W3C, B3Single}, []Propagation{W3C, B3Single}
+				c.Resource = []ResourceAttribute{"service.version=1%2C2", "x=y"}
 			}, ""},
 		{"the service's name before the resource's", []string{"OTEL_RESOURCE_ATTRIBUTES=service.name=res", "OTEL_SERVICE_NAME=svc"}, func(c *Config) { c.App = "svc" }, ""},
 		{"ours before OpenTelemetry's", []string{"SOFA_TRACER_APP=ours", "OTEL_SERVICE_NAME=svc"}, func(c *Config) { c.App = "ours" }, ""},
+		{"ours before OpenTelemetry's resource", []string{"OTEL_RESOURCE_ATTRIBUTES=x=y", "SOFA_TRACER_RESOURCE=service.version=2, a=b"},
+			func(c *Config) { c.Resource = []ResourceAttribute{"service.version=2", "a=b"} }, ""},
+		{"no resource", []string{"OTEL_RESOURCE_ATTRIBUTES=prod"}, nil, `OTEL_RESOURCE_ATTRIBUTES has "prod"; it has to be a list of key=value`},
 		{"always off", []string{"OTEL_TRACES_SAMPLER=always_off"}, func(c *Config) { c.SamplePercentage = 0 }, ""},
 		{"unknown of ours", []string{"SOFA_TRACER_SAMPLING=1"}, nil, "SOFA_TRACER_SAMPLING is of no setting"},
 		{"a bad value", []string{"SOFA_TRACER_QUEUE_SIZE=x"}, nil, `variable SOFA_TRACER_QUEUE_SIZE: tracer configuration: queue_size is "x"`},

@@ -19,6 +19,7 @@ type Tracer struct {
 	generator *id.Generator
 	sampling  atomic.Pointer[samplingPlan]
 	digests   digestSet
+	resource  []Tag // never changed
 	shards    *shards
 	reporter  *reporter
 	counters  counters
@@ -67,6 +68,9 @@ func makeTracer(c Config) *Tracer {
 	}
 	if digests, err := newDigestSet(&c); err == nil { // as well
 		t.digests = digests
+	}
+	if resource, err := c.resource(); err == nil { // as well
+		t.resource = resource
 	}
 	t.reporter = newReporter(t)
 	return t

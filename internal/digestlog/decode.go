@@ -3,6 +3,8 @@ package digestlog
 import (
 	"fmt"
 	"strings"
+
+	"github.com/twinspan/twinspan/internal/span"
 )
 
 // state is how sure it is that a text is a whole record.
@@ -26,6 +28,9 @@ type lineDecoder struct {
 	fields []field
 	extra  []field
 	pieces pieces
+
+	resourceText string // the last one, and what it is
+	resourceOf   span.Payload
 }
 
 func newLineDecoder(src Source, file File) *lineDecoder {

@@ -2,6 +2,7 @@ package digestlog
 
 import (
 	"encoding/hex"
+	"strings"
 
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/sdk/id"
@@ -49,6 +50,11 @@ func (d *lineDecoder) ownField(h *span.Half, n *notes, p *span.Payload, f *field
 			return false
 		}
 		*p = d.links(*p, f.val)
+	case "resource":
+		if f.form != formRaw {
+			return false
+		}
+		h.Resource = d.resource(f.val)
 	case "scope":
 		if f.form != formRaw {
 			return false
@@ -137,6 +143,14 @@ func (d *lineDecoder) links(p span.Payload, array string) span.Payload {
 		}
 	}
 	return p
+}
+
+// resource gives the attributes of the service, which are the same on nearly all lines of a file.
+func (d *lineDecoder) resource(object string) span.Payload {
+	if d.resourceText != object {
+		d.resourceText, d.resourceOf = strings.Clone(object), d.attributes(nil, object)
+	}
+	return d.resourceOf
 }
 
 // scope appends the instrumentation scope, {"name","version",...}, as OTLP's receiver does.

@@ -235,6 +235,27 @@ func TestZipkinAsSOFATracer(t *testing.T) {
 	}
 }
 
+// TestZipkinHasTheResource: as tags, under which a span's own go before.
+func TestZipkinHasTheResource(t *testing.T) {
+	s := &sender{}
+	c := twinspan.DefaultConfig("Pay")
+	c.LogDir, c.Exporters = t.TempDir(), []twinspan.Exporter{New(Config{}, s)}
+	c.Resource = []twinspan.ResourceAttribute{"service.version=1.2", "region=cn"}
+	tracer, err := twinspan.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	span := start(t, tracer)
+	span.SetTags(twinspan.String("region", "eu"))
+	span.End()
+	if err := tracer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if tags := toZipkin(s.batches[0][0], "Pay").Tags; tags["service.version"] != "1.2" || tags["region"] != "eu" {
+		t.Errorf("%v", tags)
+	}
+}
+
 // TestPosts: what goes over the wire is packed, and the counters tell what the answer says.
 func TestPosts(t *testing.T) {
 	var bodies []string

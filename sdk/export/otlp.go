@@ -48,6 +48,11 @@ func (e *OTLPEncoder) Append(b []byte, spans []*twinspan.SpanData) []byte {
 	}
 	resource = appendAttr(resource, 1, "telemetry.sdk.name", "twinspan")
 	resource = appendAttr(resource, 1, "telemetry.sdk.language", "go")
+	if len(spans) > 0 { // all are one Tracer's
+		for _, t := range spans[0].Resource {
+			resource = appendTag(resource, 1, t.Key, t)
+		}
+	}
 	var scope []byte // ScopeSpans
 	scope = appendBytes(scope, 1, appendText(nil, 1, "github.com/twinspan/twinspan/sdk"))
 	var span []byte
@@ -156,7 +161,13 @@ var conventions = map[string]string{
 // appendStandard writes the tags, the fields beside them, and business baggage, which is marked as such.
 func appendStandard(b []byte, s *twinspan.SpanData) []byte {
 	http := s.Component == twinspan.HTTPClient || s.Component == twinspan.HTTPServer
-	rpc := s.Component == twinspan.GRPCClient || s.Component == twinspan.GRPCServer
+	grpc, rpc := false, false
+	switch s.Component {
+	case twinspan.GRPCClient, twinspan.GRPCServer:
+		grpc, rpc = true, true
+	case twinspan.DubboClient, twinspan.DubboServer, twinspan.SOFARPCClient, twinspan.SOFARPCServer:
+		rpc = true
+	}
 	for _, t := range s.Tags {
 		key := t.Key
 		switch {
@@ -177,7 +188,7 @@ func appendStandard(b []byte, s *twinspan.SpanData) []byte {
 		switch {
 		case http:
 			key = "http.response.status_code"
-		case rpc:
+		case grpc:
 			key = "rpc.grpc.status_code"
 		}
 		if n, err := strconv.ParseInt(s.ResultCode, 10, 64); err == nil && key != "result.code" {

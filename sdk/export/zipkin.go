@@ -89,6 +89,9 @@ func toZipkin(s *twinspan.SpanData, app string) zipkinSpan {
 	for _, e := range s.Events {
 		z.Annotations = append(z.Annotations, zipkinAnnotation{e.Time.UnixMicro(), annotation(e)})
 	}
+	for _, t := range s.Resource { // Zipkin has no other place for it
+		z.Tags[t.Key] = t.Text()
+	}
 	for _, pairs := range [][]twinspan.Pair{s.System, s.Business} {
 		for _, p := range pairs {
 			z.Tags[p.Key] = p.Value

@@ -163,6 +163,35 @@ func TestReaderReadsEveryComponent(t *testing.T) {
 	}
 }
 
+// TestReaderReadsTheResource: what the service's resource has is the resource of every half, of each component and in both formats.
+func TestReaderReadsTheResource(t *testing.T) {
+	for _, format := range []twinspan.Format{twinspan.JSON, twinspan.Text} {
+		c := twinspan.DefaultConfig("pay")
+		c.LogDir, c.Format, c.Resource = t.TempDir(), format, []twinspan.ResourceAttribute{"deployment.environment.name=prod", "note=a%2C \"b\" 100%25"}
+		tracer, err := twinspan.New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		spans(t, tracer, time.Now())
+		if err := tracer.Close(); err != nil {
+			t.Fatal(err)
+		}
+		records, files := read(t, c.LogDir, "digest")
+		for i, rec := range records {
+			got := make(map[string]string)
+			for key, v := range rec.Half.Resource.Attrs {
+				got[key] = v.Text()
+			}
+			if _, is := rec.Half.Payload.Attr("resource"); is || len(got) != 2 || got["deployment.environment.name"] != "prod" || got["note"] != `a, "b" 100%` {
+				t.Errorf("%s: %v", files[i], got)
+			}
+		}
+		if len(records) != 23 {
+			t.Errorf("%d records", len(records))
+		}
+	}
+}
+
 // TestReaderSaysWhatIsSampledOut: a half that was kept for its error is told from those of sampled traces.
 func TestReaderSaysWhatIsSampledOut(t *testing.T) {
 	for _, format := range []twinspan.Format{twinspan.JSON, twinspan.Text} {

@@ -57,7 +57,7 @@ func run(t *testing.T, r *receiver) (*twinspan.Tracer, *export.Exporter) {
 		t.Fatal(err)
 	}
 	c := twinspan.DefaultConfig("pay")
-	c.LogDir, c.Exporters = t.TempDir(), []twinspan.Exporter{e}
+	c.LogDir, c.Exporters, c.Resource = t.TempDir(), []twinspan.Exporter{e}, []twinspan.ResourceAttribute{"deployment.environment.name=prod", "host.name=h%2C1"}
 	tracer, err := twinspan.New(c)
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +112,8 @@ func TestWhatIsSent(t *testing.T) {
 		t.Errorf("authorization %q", got)
 	}
 	resource := r.requests[0].ResourceSpans[0]
-	if a := attributes(resource.Resource.Attributes); a["service.name"] != "pay" || a["service.instance.id"] != "one" {
+	if a := attributes(resource.Resource.Attributes); a["service.name"] != "pay" || a["service.instance.id"] != "one" ||
+		a["deployment.environment.name"] != "prod" || a["host.name"] != "h,1" {
 		t.Errorf("resource %v", a)
 	}
 	spans := resource.ScopeSpans[0].Spans
@@ -138,6 +139,23 @@ func TestWhatIsSent(t *testing.T) {
 	}
 	if attributes(c.Attributes)["peer.service"] != "ledger" {
 		t.Errorf("%v", c.Attributes)
+	}
+}
+
+// TestRPCNames: RPC of all kinds goes by OpenTelemetry's names; only gRPC has its status codes.
+func TestRPCNames(t *testing.T) {
+	for component, code := range map[twinspan.Component]string{twinspan.GRPCClient: "rpc.grpc.status_code", twinspan.DubboClient: "result.code", twinspan.SOFARPCClient: "result.code"} {
+		r := &receiver{}
+		tracer, _ := run(t, r)
+		_, span := tracer.Start(t.Context(), twinspan.Client, component, "pay.Ledger/Book")
+		span.SetTags(twinspan.String(twinspan.TagService, "pay.Ledger"), twinspan.String(twinspan.TagMethod, "Book"))
+		span.SetResultCode("03")
+		span.End()
+		tracer.Flush()
+		a := attributes(r.requests[0].ResourceSpans[0].ScopeSpans[0].Spans[0].Attributes)
+		if a["rpc.service"] != "pay.Ledger" || a["rpc.method"] != "Book" || a[code] == nil {
+			t.Errorf("%s: %v", component, a)
+		}
 	}
 }
 
