@@ -8,6 +8,7 @@ require (
 	github.com/klauspost/compress v1.20.3
 	github.com/opentracing/opentracing-go v1.2.0
 	github.com/openzipkin/zipkin-go v0.4.3
+	github.com/twinspan/twinspan/test/peer/server v0.0.0
 	github.com/uber/jaeger-client-go v2.30.0+incompatible
 	go.opentelemetry.io/collector/pdata v1.71.0
 	go.opentelemetry.io/otel v1.47.0
@@ -68,3 +69,5 @@ replace google.golang.org/genproto => google.golang.org/genproto v0.0.0-20261026
 replace github.com/twinspan/twinspan => ../..
 
 replace github.com/twinspan/twinspan/sdk => ../../sdk
+
+replace github.com/twinspan/twinspan/test/peer/server => ./server

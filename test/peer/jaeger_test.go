@@ -79,7 +79,7 @@ func checkJaeger(t *testing.T, tr trace) {
 func TestJaegerThriftHTTP(t *testing.T) {
 	s := start(t)
 	id := jaegerTrace(t, func(string) jaeger.Reporter {
-		return jaeger.NewRemoteReporter(transport.NewHTTPTransport("http://" + s["jaeger_http"] + "/api/traces?format=jaeger.thrift"))
+		return jaeger.NewRemoteReporter(transport.NewHTTPTransport("http://" + s.Address("jaeger_http") + "/api/traces?format=jaeger.thrift"))
 	})
 	checkJaeger(t, s.wait(t, id, 3))
 }
@@ -92,7 +92,7 @@ func TestJaegerGRPC(t *testing.T) {
 		reporters[service] = new(spanReporter)
 		return reporters[service]
 	})
-	conn, err := grpc.NewClient(s["jaeger_grpc"], grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient(s.Address("jaeger_grpc"), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,115 +1,25 @@
 package peer
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/twinspan/twinspan/test/peer/server"
 )
 
-// patience bounds every wait. It is for a slow machine; nothing is asserted about time.
-const patience = 5 * time.Minute
+func TestMain(m *testing.M) { server.Main(m) }
 
-// binaries is where twinspan is built to; it goes with the tests.
-var binaries string
+// collector is a running collector, and what the tests read of it.
+type collector struct{ server.Server }
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "twinspan-peer-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	binaries = dir
-	return m.Run()
-}
-
-// twinspan builds the program under test from this checkout, once and only where a test needs it.
-var twinspan = sync.OnceValues(func() (path string, err error) {
-	path = filepath.Join(binaries, "twinspan")
-	build := exec.Command("go", "build", "-o", path, "./cmd/twinspan")
-	build.Dir, build.Stdout, build.Stderr = filepath.Join("..", ".."), os.Stderr, os.Stderr
-	if err := build.Run(); err != nil {
-		return "", fmt.Errorf("build twinspan: %w", err)
-	}
-	return path, nil
-})
-
-// server is a collector with all receivers, on ports that the system chose. Its addresses are host:port, by the names
-// that its log has them.
-type server map[string]string
-
-// start starts a collector, which is stopped at the test's end. More settings are "NAME=value".
-func start(t *testing.T, settings ...string) server {
+func start(t *testing.T) collector {
 	t.Helper()
-	program, err := twinspan()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(program, "collector", "-data", t.TempDir())
-	cmd.Env = append([]string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TWINSPAN_LOG_FORMAT=json", "TWINSPAN_STORE_RESERVE_BYTES=0",
-		"TWINSPAN_HTTP_ADDRESS=127.0.0.1:0", "TWINSPAN_RECEIVERS_AGENT_ADDRESS=",
-		"TWINSPAN_RECEIVERS_OTLP_GRPC_ADDRESS=127.0.0.1:0", "TWINSPAN_RECEIVERS_OTLP_HTTP_ADDRESS=127.0.0.1:0",
-		"TWINSPAN_RECEIVERS_ZIPKIN_ADDRESS=127.0.0.1:0",
-		"TWINSPAN_RECEIVERS_JAEGER_GRPC_ADDRESS=127.0.0.1:0", "TWINSPAN_RECEIVERS_JAEGER_HTTP_ADDRESS=127.0.0.1:0",
-		"TWINSPAN_RECEIVERS_SKYWALKING_GRPC_ADDRESS=127.0.0.1:0", "TWINSPAN_RECEIVERS_SKYWALKING_HTTP_ADDRESS=127.0.0.1:0",
-	}, settings...)
-	log, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ready := make(chan server, 1)
-	logged := make(chan string, 1)
-	go func() {
-		defer close(ready)
-		var text strings.Builder
-		for lines := bufio.NewScanner(log); lines.Scan(); {
-			text.WriteString(lines.Text() + "\n")
-			var line map[string]any
-			if json.Unmarshal(lines.Bytes(), &line) == nil && line["msg"] == "ready" {
-				addresses := make(server)
-				for key, value := range line {
-					addresses[key] = strings.TrimPrefix(fmt.Sprint(value), "http://")
-				}
-				ready <- addresses
-			}
-		}
-		logged <- text.String()
-	}()
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(os.Interrupt)
-		hard := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
-		defer hard.Stop()
-		text := <-logged
-		if err := cmd.Wait(); err != nil || t.Failed() {
-			t.Errorf("twinspan ended: %v\n%s", err, text)
-		}
-	})
-	select {
-	case s, ok := <-ready:
-		if ok {
-			return s
-		}
-		t.Fatal("twinspan does not start")
-	case <-time.After(patience):
-		t.Fatal("twinspan does not get ready")
-	}
-	return nil
+	return collector{server.Start(t)}
 }
 
 // half and call are what the tests read of the API's answers.
@@ -143,8 +53,8 @@ type trace struct {
 }
 
 // get asks the API.
-func (s server) get(path string, into any) error {
-	r, err := http.Get("http://" + s["http"] + path)
+func (c collector) get(path string, into any) error {
+	r, err := http.Get("http://" + c.Address("http") + path)
 	if err != nil {
 		return err
 	}
@@ -160,13 +70,13 @@ func (s server) get(path string, into any) error {
 }
 
 // wait waits for a trace of some halves.
-func (s server) wait(t *testing.T, id string, halves int) trace {
+func (c collector) wait(t *testing.T, id string, halves int) trace {
 	t.Helper()
 	var tr trace
 	var err error
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(server.Patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		tr = trace{}
-		if err = s.get("/api/v1/traces/"+url.PathEscape(id), &tr); err == nil && tr.Halves == halves {
+		if err = c.get("/api/v1/traces/"+url.PathEscape(id), &tr); err == nil && tr.Halves == halves {
 			return tr
 		}
 	}

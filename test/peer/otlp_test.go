@@ -58,16 +58,16 @@ func TestOTLPExporters(t *testing.T) {
 	ctx := context.Background()
 	for name, exporter := range map[string]func() (*otlptrace.Exporter, error){
 		"grpc": func() (*otlptrace.Exporter, error) {
-			return otlptracegrpc.New(ctx, otlptracegrpc.WithEndpoint(s["otlp_grpc"]), otlptracegrpc.WithInsecure())
+			return otlptracegrpc.New(ctx, otlptracegrpc.WithEndpoint(s.Address("otlp_grpc")), otlptracegrpc.WithInsecure())
 		},
 		"grpc, gzip": func() (*otlptrace.Exporter, error) {
-			return otlptracegrpc.New(ctx, otlptracegrpc.WithEndpoint(s["otlp_grpc"]), otlptracegrpc.WithInsecure(), otlptracegrpc.WithCompressor("gzip"))
+			return otlptracegrpc.New(ctx, otlptracegrpc.WithEndpoint(s.Address("otlp_grpc")), otlptracegrpc.WithInsecure(), otlptracegrpc.WithCompressor("gzip"))
 		},
 		"http": func() (*otlptrace.Exporter, error) {
-			return otlptracehttp.New(ctx, otlptracehttp.WithEndpoint(s["otlp_http"]), otlptracehttp.WithInsecure())
+			return otlptracehttp.New(ctx, otlptracehttp.WithEndpoint(s.Address("otlp_http")), otlptracehttp.WithInsecure())
 		},
 		"http, gzip": func() (*otlptrace.Exporter, error) {
-			return otlptracehttp.New(ctx, otlptracehttp.WithEndpoint(s["otlp_http"]), otlptracehttp.WithInsecure(),
+			return otlptracehttp.New(ctx, otlptracehttp.WithEndpoint(s.Address("otlp_http")), otlptracehttp.WithInsecure(),
 				otlptracehttp.WithCompression(otlptracehttp.GzipCompression))
 		},
 	} {
@@ -109,7 +109,7 @@ func TestOTLPCollector(t *testing.T) {
 		}
 		s.wait(t, trace+strings.Repeat("0", 30), 1)
 	}
-	conn, err := grpc.NewClient(s["otlp_grpc"], grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient(s.Address("otlp_grpc"), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func TestOTLPCollector(t *testing.T) {
 		if tt.packed {
 			body = packer.EncodeAll(body, nil)
 		}
-		r, err := http.NewRequest(http.MethodPost, "http://"+s["otlp_http"]+"/v1/traces", bytes.NewReader(body))
+		r, err := http.NewRequest(http.MethodPost, "http://"+s.Address("otlp_http")+"/v1/traces", bytes.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,7 +15,7 @@ import (
 func TestSkyWalkingGo2sky(t *testing.T) {
 	s := start(t)
 	tracer := func(service string) *go2sky.Tracer {
-		r, err := reporter.NewGRPCReporter(s["skywalking_grpc"])
+		r, err := reporter.NewGRPCReporter(s.Address("skywalking_grpc"))
 		if err != nil {
 			t.Fatal(err)
 		}

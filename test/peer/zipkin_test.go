@@ -48,7 +48,7 @@ func TestZipkinV2(t *testing.T) {
 	s := start(t)
 	for _, shared := range []bool{true, false} {
 		for name, serializer := range map[string]reporter.SpanSerializer{"json": reporter.JSONSerializer{}, "protobuf": zipkin_proto3.SpanSerializer{}} {
-			r := zipkinhttp.NewReporter("http://"+s["zipkin"]+"/api/v2/spans", zipkinhttp.Serializer(serializer))
+			r := zipkinhttp.NewReporter("http://"+s.Address("zipkin")+"/api/v2/spans", zipkinhttp.Serializer(serializer))
 			id := zipkinTrace(t, shared, r)
 			if err := r.Close(); err != nil {
 				t.Fatal(err)
@@ -93,7 +93,7 @@ func TestZipkinV1Thrift(t *testing.T) {
 		fail(span.Write(t.Context(), p))
 	}
 	fail(p.WriteListEnd(t.Context()))
-	r, err := http.Post("http://"+s["zipkin"]+"/api/v1/spans", "application/x-thrift", bytes.NewReader(buffer.Bytes()))
+	r, err := http.Post("http://"+s.Address("zipkin")+"/api/v1/spans", "application/x-thrift", bytes.NewReader(buffer.Bytes()))
 	fail(err)
 	r.Body.Close()
 	if r.StatusCode != http.StatusAccepted {

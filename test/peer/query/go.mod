@@ -3,6 +3,7 @@ module github.com/twinspan/twinspan/test/peer/query
 go 1.26.0
 
 require (
+	github.com/twinspan/twinspan/test/peer/server v0.0.0
 	go.opentelemetry.io/collector/pdata v1.71.0
 	go.opentelemetry.io/proto/otlp v1.11.1
 	google.golang.org/protobuf v1.36.12
@@ -16,3 +17,5 @@ require (
 	go.opentelemetry.io/collector/featuregate v1.71.0 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
 )
+
+replace github.com/twinspan/twinspan/test/peer/server => ../server

@@ -13,7 +13,7 @@ import (
 func TestJaegerClients(t *testing.T) {
 	s := start(t)
 	s.sendZipkin(t)
-	url := "http://" + s.address("http") + "/jaeger"
+	url := "http://" + s.Address("http") + "/jaeger"
 
 	var v1 struct {
 		Services, Spans, Found, Dependencies []string

@@ -26,7 +26,7 @@ const lens = "io.zipkin:zipkin-lens:3.4.3"
 func TestZipkinLens(t *testing.T) {
 	s := start(t)
 	s.sendZipkin(t)
-	site := httptest.NewServer(lensSite(t, s.address("http")))
+	site := httptest.NewServer(lensSite(t, s.Address("http")))
 	defer site.Close()
 
 	var seen struct {
@@ -57,7 +57,7 @@ func TestZipkinLens(t *testing.T) {
 const zipkinTrace = "5af7183fb1d4cf5f0000000000000001"
 
 // sendZipkin sends a trace of four spans, as Zipkin's tracers do: the server's half of a call shares its client's id.
-func (s server) sendZipkin(t *testing.T) {
+func (c collector) sendZipkin(t *testing.T) {
 	t.Helper()
 	at := time.Now().Add(-time.Minute).UnixMicro()
 	spans := fmt.Sprintf(`[
@@ -71,7 +71,7 @@ func (s server) sendZipkin(t *testing.T) {
 		{"traceId":%[1]q,"parentId":"0000000000000002","id":"0000000000000003","kind":"CLIENT","name":"query","timestamp":%[5]d,"duration":10000,
 		 "localEndpoint":{"serviceName":"backend"},"remoteEndpoint":{"serviceName":"mysql"},"tags":{"db.system":"mysql","sql.query":"select 1"}}]`,
 		zipkinTrace, at, at+10_000, at+20_000, at+25_000)
-	r, err := http.Post("http://"+s.address("zipkin")+"/api/v2/spans", "application/json", strings.NewReader(spans))
+	r, err := http.Post("http://"+c.Address("zipkin")+"/api/v2/spans", "application/json", strings.NewReader(spans))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func (s server) sendZipkin(t *testing.T) {
 		body, _ := io.ReadAll(r.Body)
 		t.Fatalf("%s: %s", r.Status, body)
 	}
-	s.wait(t, zipkinTrace, 4)
+	c.wait(t, zipkinTrace, 4)
 }
 
 // browse runs a story of ui/browse.mjs and reads what it saw.
