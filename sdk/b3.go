@@ -12,8 +12,8 @@ const (
 	keyB3    = "b3"
 )
 
-// extractB3 reads Zipkin's B3, in one header or several. Its span is a foreign parent.
-func extractB3(c Carrier, r *SpanContext) {
+// b3 reads Zipkin's B3, in one header or several. Its span is a foreign parent.
+func (r *SpanContext) b3(c Carrier, u *usual) {
 	var traceID, spanID, sampled string
 	decided := false
 	if single, ok := c.Get(keyB3); ok {
@@ -26,8 +26,8 @@ func extractB3(c Carrier, r *SpanContext) {
 			sampled, decided = parts[2], true
 		}
 	} else {
-		traceID, spanID = sofaIDs(c, SOFAHTTP)
-		sampled, decided = c.Get(keySampled)
+		traceID, spanID = u.sofaIDs(SOFAHTTP)
+		sampled, decided = u.sampled, u.decided
 		if flags, _ := c.Get(keyFlags); flags == "1" {
 			sampled, decided = "d", true
 		}

@@ -13,9 +13,7 @@ func (s *Span) Baggage(key string) string {
 	if s == nil {
 		return ""
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return lookup(s.biz, key)
+	return lookup(s.baggage().biz, key)
 }
 
 // SystemBaggage gives the value of a system baggage item, "" if there is none.
@@ -23,9 +21,7 @@ func (s *Span) SystemBaggage(key string) string {
 	if s == nil {
 		return ""
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return lookup(s.sys, key)
+	return lookup(s.baggage().sys, key)
 }
 
 // SetBaggage sets a business baggage item, which travels to everything that this span calls from now on. An item that
@@ -33,7 +29,7 @@ func (s *Span) SystemBaggage(key string) string {
 // OpenTelemetry's baggage as well, where that API is used.
 func (s *Span) SetBaggage(key, value string) {
 	if s.lock() {
-		s.biz = s.tracer.addBaggage(s.biz, key, value, s.tracer.config.BizBaggageBytes)
+		s.takeBaggage([]Pair{{key, value}}, nil)
 		s.mu.Unlock()
 	}
 }
@@ -42,19 +38,27 @@ func (s *Span) SetBaggage(key, value string) {
 // SOFATracer's formats only, not in W3C baggage.
 func (s *Span) SetSystemBaggage(key, value string) {
 	if s.lock() {
-		s.sys = s.tracer.addBaggage(s.sys, key, value, s.tracer.config.SysBaggageBytes)
+		s.takeBaggage(nil, []Pair{{key, value}})
 		s.mu.Unlock()
 	}
 }
 
 // LoadTest says that the span belongs to load-test traffic: business baggage mark=T.
-func (s *Span) LoadTest() bool { return s.Baggage(markKey) == markLoadTest }
+func (s *Span) LoadTest() bool { return s != nil && s.bag.Load().loadTest() }
 
-// baggage gives both lists; they are not to be changed.
-func (s *Span) baggage() (biz, sys []Pair) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.biz, s.sys
+// bag is the baggage of a span: business and system baggage, sorted by key. Neither it nor its lists are ever changed, so that
+// spans share them and read them without a lock.
+type bag struct{ biz, sys []Pair }
+
+// loadTest is LoadTest's.
+func (b *bag) loadTest() bool { return b != nil && lookup(b.biz, markKey) == markLoadTest }
+
+// baggage gives what the span carries.
+func (s *Span) baggage() bag {
+	if b := s.bag.Load(); b != nil {
+		return *b
+	}
+	return bag{}
 }
 
 func has(pairs []Pair, key string) bool {

@@ -33,17 +33,17 @@ func canonical(key string) string {
 func knownHeader(key string) string {
 	switch key {
 	case keyTraceparent:
-		return "Traceparent"
+		return headerTraceparent
 	case keyTracestate:
-		return "Tracestate"
+		return headerTracestate
 	case keyBaggage:
-		return "Baggage"
+		return headerBaggage
 	case keyTraceID:
-		return "X-B3-Traceid"
+		return headerTraceID
 	case keySpanID:
-		return "X-B3-Spanid"
+		return headerSpanID
 	case keyParentID:
-		return "X-B3-Parentspanid"
+		return headerParentID
 	case keySampled, keyFlags:
 		return key
 	case keyB3:
@@ -115,98 +115,65 @@ func (c MapCarrier) WithPrefix(prefix string, yield func(rest, value string)) {
 	}
 }
 
-// slabCarrier is a HeaderCarrier that is set once and takes the lists of values from one piece of memory.
-type slabCarrier struct {
-	HeaderCarrier
-	slab [6]string // as many as Config.Inject's default sets
-	used int
+// usual is what the usual formats look for in a carrier, found beforehand.
+type usual struct {
+	parents, states, baggage []string
+	traceID, spanID, sampled string
+	decided                  bool // sampled was there
+	prefixed                 bool // there may be keys "baggage-..."
 }
 
-// Set is Carrier's.
-func (c *slabCarrier) Set(key, value string) {
-	if c.used == len(c.slab) {
-		c.HeaderCarrier.Set(key, value)
-		return
-	}
-	name := knownHeader(key)
-	if name == "" {
-		if !isToken(key) {
-			return
-		}
-		name = textproto.CanonicalMIMEHeaderKey(key)
-	}
-	c.slab[c.used] = value
-	c.used++
-	c.HeaderCarrier[name] = c.slab[c.used-1 : c.used : c.used]
-}
-
-// scan is a HeaderCarrier that has been gone through once: what the usual formats ask for has been found, and whether there
-// is any header "baggage-...".
-type scan struct {
-	HeaderCarrier
-	parent, state, w3cBaggage, traceID, spanID, sampled []string
-	baggage                                             bool
-}
-
-// read goes through the headers. Their names are canonical, as in http.Header; HeaderCarrier's methods ask for such.
-func (c *scan) read(headers HeaderCarrier) {
-	c.HeaderCarrier = headers
+// scan goes through HTTP headers once, which costs less than looking for each. Their names are canonical, as in http.Header.
+func (u *usual) scan(headers HeaderCarrier) {
 	for name, values := range headers {
-		if len(name) < 7 {
+		if len(name) < 7 || len(values) == 0 {
 			continue
 		}
 		switch name[0] {
 		case 'T':
 			switch name {
-			case "Traceparent":
-				c.parent = values
-			case "Tracestate":
-				c.state = values
+			case headerTraceparent:
+				u.parents = values
+			case headerTracestate:
+				u.states = values
 			}
 		case 'X':
 			switch name {
-			case "X-B3-Traceid":
-				c.traceID = values
-			case "X-B3-Spanid":
-				c.spanID = values
+			case headerTraceID:
+				u.traceID = values[0]
+			case headerSpanID:
+				u.spanID = values[0]
 			case keySampled:
-				c.sampled = values
+				u.sampled, u.decided = values[0], true
 			}
 		case 'B', 'b':
-			if name == "Baggage" {
-				c.w3cBaggage = values
+			if name == headerBaggage {
+				u.baggage = values
 			} else if len(name) >= len(prefixBaggage) && name[len(prefixBaggage)-1] == '-' {
-				c.baggage = true
+				u.prefixed = true
 			}
 		}
 	}
 }
 
-// Get is Carrier's.
-func (c *scan) Get(key string) (string, bool) {
-	if v := c.All(key); len(v) > 0 {
-		return v[0], true
-	}
-	return "", false
-}
+// usualKeys says which of them.
+type usualKeys uint8
 
-// All is Carrier's.
-func (c *scan) All(key string) []string {
-	switch key {
-	case keyTraceparent:
-		return c.parent
-	case keyTracestate:
-		return c.state
-	case keyBaggage:
-		return c.w3cBaggage
-	case keyTraceID:
-		return c.traceID
-	case keySpanID:
-		return c.spanID
-	case keySampled:
-		return c.sampled
+const (
+	noUsual usualKeys = iota
+	w3cUsual
+	allUsual
+)
+
+// ask asks a carrier for each.
+func (u *usual) ask(c Carrier, asked usualKeys) {
+	u.parents, u.states, u.baggage = c.All(keyTraceparent), c.All(keyTracestate), c.All(keyBaggage)
+	if asked == allUsual {
+		u.traceID, _ = c.Get(keyTraceID)
+		u.spanID, _ = c.Get(keySpanID)
+		u.sampled, u.decided = c.Get(keySampled)
+		u.prefixed = true
 	}
-	return c.HeaderCarrier.All(key)
 }
 
 func cutPrefixFold(s, prefix string) (rest string, ok bool) {

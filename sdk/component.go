@@ -1,5 +1,7 @@
 package twinspan
 
+import "slices"
+
 // Component names the library or protocol that a span is of. It decides in which log files the span is written and which
 // standard fields its lines have; docs/formats/digest-log.md lists them.
 type Component uint8
@@ -86,6 +88,7 @@ type field struct {
 	typ      fieldType
 	textUnit string
 	optional bool // left out when it is unset
+	fact     fact // what fills it in spans whose component is inferred; withStatFields looks it up
 }
 
 // componentSpec is what sets one component apart from another.
@@ -97,6 +100,8 @@ type componentSpec struct {
 	statKey, statText []string
 	// statFields says for each of statKey but the app which standard field it is, or routeField; withStatFields fills it in.
 	statFields []int
+	// counted are the keys of the tags that statFields come from.
+	counted []string
 	// text are the columns of text lines where they are not those of fields; withText fills in which fields textAt and
 	// what fields have none.
 	text            []string
@@ -173,10 +178,14 @@ var componentSpecs = withText(withStatFields(addRPC(addSOFA([componentCount]comp
 		statText: []string{keyLocalApp, TagConsumerGroup, TagTopic}},
 }))))
 
-// withStatFields finds the fields of the stat keys.
+// withStatFields finds the fields of the stat keys, and the facts of the fields.
 func withStatFields(specs [componentCount]componentSpec) [componentCount]componentSpec {
 	for i := range specs {
 		c := &specs[i]
+		c.fields = slices.Clone(c.fields) // some components share them
+		for n := range c.fields {
+			c.fields[n].fact = standardFact(c.fields[n].key)
+		}
 		for _, key := range c.statKey {
 			switch key {
 			case keyLocalApp, TagRemoteApp:
@@ -192,9 +201,20 @@ func withStatFields(specs [componentCount]componentSpec) [componentCount]compone
 				continue
 			}
 			c.statFields = append(c.statFields, c.index(key))
+			c.counted = append(c.counted, key)
 		}
 	}
 	return specs
+}
+
+// counts says that stat lines of the component go by a tag.
+func (c Component) counts(key string) bool {
+	for _, k := range c.spec().counted {
+		if k == key {
+			return true
+		}
+	}
+	return false
 }
 
 // success is SOFATracer's rule for "success" in stat lines.

@@ -117,10 +117,11 @@ func (e *encoder) rpcLine(b []byte, s *Span, spec *componentSpec, r *resolved) [
 		}
 	}
 	b = append(b, `,"baggage":`...)
-	b = e.appendBaggage(b, s.biz)
-	if len(s.sys) > 0 { // SOFARPC does not log it
+	bag := s.baggage()
+	b = e.appendBaggage(b, bag.biz)
+	if len(bag.sys) > 0 { // SOFARPC does not log it
 		b = append(b, `,"sys.baggage":`...)
-		b = e.appendBaggage(b, s.sys)
+		b = e.appendBaggage(b, bag.sys)
 	}
 	b = e.extras(append(b, ','), s, spec, r)
 	return append(b, '}', '\n')

@@ -13,7 +13,7 @@ func rpcSpans(make1 func(Kind, Component, string, ...Tag) *Span) []*Span {
 		String(TagInvokeType, "sync"), String(TagRouterRecord, "DIRECT"), Int(TagRequestSerialize, 33), Int(TagResponseDeserialize, 39),
 		Int(TagRPCResponseSize, 170), Int(TagRPCRequestSize, 582), Int(TagConnectTime, 0), String("phase", "2"))
 	call.local, call.remote, call.remoteApp = "10.0.0.1:59774", "10.0.0.2:12200", "ledger"
-	call.biz, call.sys = []Pair{{"user", "u=1"}}, []Pair{{"zone", "z1"}}
+	call.bag.Store(&bag{[]Pair{{"user", "u=1"}}, []Pair{{"zone", "z1"}}})
 	serve := make1(Server, SOFARPCServer, "pay.Ledger:1.0#book", String(TagService, "pay.Ledger:1.0"), String(TagMethod, "book"), String(TagProtocol, "bolt"),
 		Int(TagPoolWaitTime, 3), Int(TagBusinessTime, 1), Int(TagResponseSerialize, 4), Int(TagRequestDeserialize, 38),
 		Int(TagRPCResponseSize, 170), Int(TagRPCRequestSize, 582))

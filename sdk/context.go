@@ -3,32 +3,55 @@ package twinspan
 import (
 	"context"
 	"sync/atomic"
+	"time"
 )
 
-// spanContext is the context that carries a span. It lies inside the Span, so that starting one costs no allocation more.
-type spanContext struct {
-	context.Context
-	span *Span
-}
+// spanContext is a Span as the context that carries it, so that starting one costs no allocation more.
+type spanContext Span
 
 type spanKey struct{}
 
+// Deadline is context.Context's.
+func (c *spanContext) Deadline() (time.Time, bool) { return c.ctx.Deadline() }
+
+// Done is context.Context's.
+func (c *spanContext) Done() <-chan struct{} { return c.ctx.Done() }
+
+// Err is context.Context's.
+func (c *spanContext) Err() error { return c.ctx.Err() }
+
 // Value gives the span for the package's own key, and as another API's for that API's key (see ContextFace).
 func (c *spanContext) Value(key any) any {
+	return (*Span)(c).value(key, c.ctx)
+}
+
+// value gives what a context that carries the span, around another one, has under a key.
+func (s *Span) value(key any, around context.Context) any {
 	if key == (spanKey{}) {
-		return c.span
+		return s
 	}
 	if list := contextFaces.Load(); list != nil {
 		for i := range list.n {
 			if key == list.faces[i].Key {
-				return c.span.as(i, list.faces[i])
+				return s.as(i, list.faces[i])
 			}
 		}
 		if f := list.outer; f != nil && f.BaggageKey != nil && key == f.BaggageKey {
-			return c.otherBaggage(f)
+			return s.otherBaggage(f, around)
 		}
 	}
-	return c.Context.Value(key)
+	return around.Value(key)
+}
+
+// otherContext is another context that carries a span: ContextWithSpan's.
+type otherContext struct {
+	context.Context
+	span *Span
+}
+
+// Value is spanContext's.
+func (c *otherContext) Value(key any) any {
+	return c.span.value(key, c.Context)
 }
 
 // ContextFace joins this package's contexts with those of another tracing API, so that each sees the other's spans and the
@@ -116,12 +139,21 @@ func (s *Span) as(i int, f *ContextFace) any {
 }
 
 // As gives the span as another API's.
-func (s *Span) As(f *ContextFace) any { return s.ctx.Value(f.Key) }
+func (s *Span) As(f *ContextFace) any {
+	if list := contextFaces.Load(); list != nil {
+		for i := range list.n {
+			if list.faces[i] == f {
+				return s.as(i, f)
+			}
+		}
+	}
+	return s.value(f.Key, s.ctx)
+}
 
 // current gives the span that ctx carries: one of this process, or one of another.
 func current(ctx context.Context) (*Span, *SpanContext) {
 	if c, ok := ctx.(*spanContext); ok {
-		return c.span, nil
+		return (*Span)(c), nil
 	}
 	list := contextFaces.Load()
 	if list == nil || list.outer == nil {
@@ -151,7 +183,7 @@ func ContextWithSpan(ctx context.Context, s *Span) context.Context {
 	if s == nil {
 		return ctx
 	}
-	return &spanContext{ctx, s}
+	return &otherContext{ctx, s}
 }
 
 // Companion gives the one value of a key that goes with the Tracer, such as another API's tracer that is built on it. The

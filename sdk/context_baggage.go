@@ -4,10 +4,10 @@ import "context"
 
 // otherBaggage gives the value under another API's baggage key: the span's business baggage over what the contexts around it have.
 // It is made when somebody asks, so that spans do not pay for it.
-func (c *spanContext) otherBaggage(f *ContextFace) any {
-	outer := c.Context.Value(f.BaggageKey)
-	if biz, _ := c.span.baggage(); len(biz) > 0 {
-		return f.WithBaggage(outer, biz)
+func (s *Span) otherBaggage(f *ContextFace, around context.Context) any {
+	outer := around.Value(f.BaggageKey)
+	if b := s.bag.Load(); b != nil && len(b.biz) > 0 {
+		return f.WithBaggage(outer, b.biz)
 	}
 	return outer
 }
@@ -19,7 +19,7 @@ func ambientBaggage(ctx context.Context) []Pair {
 	if list == nil || list.outer == nil || list.outer.BaggageKey == nil {
 		return nil
 	}
-	if c, ok := ctx.(*spanContext); ok && c == &c.span.ctx {
+	if _, ok := ctx.(*spanContext); ok {
 		return nil
 	}
 	if v := ctx.Value(list.outer.BaggageKey); v != nil {

@@ -66,7 +66,7 @@ func (e *encoder) line(b []byte, s *Span, r *resolved) []byte {
 		return e.textLine(b, s, r)
 	}
 	b = append(b, `{"time":"`...)
-	b = e.times.append(b, s.start.Add(s.duration))
+	b = e.times.appendNano(b, s.start.UnixNano()+int64(s.duration))
 	b = append(b, e.head...)
 	b = appendText(b, s.traceID)
 	b = append(b, `","spanId":"`...)
@@ -82,13 +82,13 @@ func (e *encoder) line(b []byte, s *Span, r *resolved) []byte {
 			b = s.appendJSONField(append(b, keys[i]...), f, i, r)
 		}
 	}
-	if len(s.sys) == 0 && len(s.biz) == 0 {
+	if bag := s.bag.Load(); bag == nil {
 		b = append(b, `,"sys.baggage":"","biz.baggage":"",`...)
 	} else {
 		b = append(b, `,"sys.baggage":`...)
-		b = e.appendBaggage(b, s.sys)
+		b = e.appendBaggage(b, bag.sys)
 		b = append(b, `,"biz.baggage":`...)
-		b = e.appendBaggage(b, s.biz)
+		b = e.appendBaggage(b, bag.biz)
 		b = append(b, ',')
 	}
 	b = e.extras(b, s, spec, r)
@@ -388,7 +388,7 @@ func appendPairs(b []byte, pairs []Pair) []byte {
 // textLine writes SOFATracer's columns and the extra fields as one column more.
 func (e *encoder) textLine(b []byte, s *Span, r *resolved) []byte {
 	spec := s.component.spec()
-	b = e.times.append(b, s.start.Add(s.duration))
+	b = e.times.appendNano(b, s.start.UnixNano()+int64(s.duration))
 	b = appendColumn(b, e.app)
 	b = appendColumn(b, s.traceID)
 	b = appendColumn(b, s.spanID)
@@ -401,9 +401,10 @@ func (e *encoder) textLine(b []byte, s *Span, r *resolved) []byte {
 	if s.component == Biz {
 		b = append(b, ',') // SOFATracer's column of all other tags: they are in the last one, with their types
 	}
-	e.scratch = appendPairs(e.scratch[:0], s.sys)
+	bag := s.baggage()
+	e.scratch = appendPairs(e.scratch[:0], bag.sys)
 	b = appendColumn(b, string(e.scratch))
-	e.scratch = appendPairs(e.scratch[:0], s.biz)
+	e.scratch = appendPairs(e.scratch[:0], bag.biz)
 	b = appendColumn(b, string(e.scratch))
 	e.scratch = append(e.extras(append(e.scratch[:0], '{'), s, spec, r), '}')
 	b = appendJSONColumn(b, e.scratch)

@@ -18,7 +18,7 @@ var lineStart = time.Date(2026, 11, 23, 8, 36, 43, 951234567, time.UTC)
 
 func lineSpan(kind Kind, c Component, operation string, tags ...Tag) *Span {
 	return &Span{kind: kind, spanWork: &spanWork{component: c, operation: operation, start: lineStart, duration: 12345678, tags: tags},
-		traceID: "c00002021795423003557100228074", spanID: "0.1", id8: id.SpanOf("0.1"), parent8: id.SpanOf("0")}
+		trunk: &trunk{traceID: "c00002021795423003557100228074"}, spanID: "0.1", id8: id.SpanOf("0.1"), parent8: id.SpanOf("0")}
 }
 
 // goldenSpans are spans with fixed times, one for each component, with odd texts where they matter.
@@ -27,7 +27,7 @@ func goldenSpans() []*Span {
 	biz := make1(Internal, Biz, "charge", String(TagMethod, "charge"), String("note", "say \"hi\", 100%\r\n张\x01\xff"), Int("n", -3),
 		Bool("vip", true), Float("rate", 0.25), Float("whole", 2), Float("nan", math.NaN()), String("json", `{"a":1}`))
 	biz.failed, biz.own().message = true, "no, luck\nat all"
-	biz.biz, biz.sys = []Pair{{"k", "a=b&c%d"}, {"user", "u,1"}}, []Pair{{"zone", "z1"}}
+	biz.bag.Store(&bag{[]Pair{{"k", "a=b&c%d"}, {"user", "u,1"}}, []Pair{{"zone", "z1"}}})
 	biz.own().events = []Event{{Name: "checked", Time: start.Add(time.Millisecond), Tags: []Tag{String("by", "risk"), Int("by", 2)}}}
 
 	client := make1(Client, HTTPClient, "GET /pay/{id}", String(TagURL, "http://127.0.0.1:8082/pay/17,18"), String(TagMethod, "GET"),
@@ -143,11 +143,12 @@ func FuzzDigestLine(f *testing.F) {
 	f.Add("a", "b", "c", 1.5, int64(3))
 	f.Add("\"\\\n\x00", "\xff\xfe", "{[", math.Inf(1), int64(-1))
 	f.Fuzz(func(t *testing.T, key, value, operation string, number float64, n int64) {
-		s := &Span{traceID: value, spanID: key, biz: []Pair{{key, value}}, spanWork: &spanWork{
+		s := &Span{trunk: &trunk{traceID: value}, spanID: key, spanWork: &spanWork{
 			component: Component(uint64(n) % uint64(componentCount+3)), operation: operation, start: time.Unix(0, n),
 			tags: []Tag{String(key, value), Float("f", number), Int(TagRequestSize, n), String(TagURL, value)}, failed: n%2 == 0,
 			remote: value, remoteApp: key,
 			more: &spanExtra{message: value, events: []Event{{Name: key, Tags: []Tag{String(value, key), Float(key, number)}}}}}}
+		s.bag.Store(&bag{biz: []Pair{{key, value}}})
 		e := encoder{lineText: newLineText(&Config{App: value, Instance: key, Format: JSON})}
 		var r resolved
 		s.resolve(&r)

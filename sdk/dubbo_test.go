@@ -76,8 +76,9 @@ func TestDubboOnTheWire(t *testing.T) {
 				t.Errorf("%s, frame %d: nothing in %q", file, i, text)
 				continue
 			}
-			baggage += len(r.biz) + len(r.sys)
-			client := &Span{tracer: tracer, kind: Client, traceID: r.traceID, spanID: r.spanID, sampled: r.sampled, biz: r.biz, sys: r.sys}
+			baggage += len(r.baggage().biz) + len(r.baggage().sys)
+			client := &Span{trunk: &trunk{tracer: tracer, traceID: r.traceID, sampled: r.sampled}, kind: Client, spanID: r.spanID}
+			client.bag.Store(r.bag)
 			again := MapCarrier{}
 			client.Inject(again, Dubbo)
 			if got := again[propagationKeys[Dubbo]]; got != text {

@@ -88,6 +88,7 @@ func (s *Span) data(r *resolved) *SpanData {
 	if r.port > 0 {
 		remote = hostPort(remote, strconv.FormatInt(r.port, 10))
 	}
+	bag := s.baggage()
 	tags := slices.Clone(s.tags)
 	if r.kept != "" {
 		tags = append(tags, String(keySampledOut, r.kept))
@@ -96,7 +97,7 @@ func (s *Span) data(r *resolved) *SpanData {
 		TraceID: s.traceID, Trace: s.trace, SpanID: s.spanID, ID: s.id8, Parent: s.parent8, State: s.state, Kind: s.kind,
 		Component: s.component, Random: s.random, Start: s.start, Duration: s.duration, Operation: s.operation, ResultCode: s.resultCode,
 		Failed: s.failed, Succeeded: s.succeeded, Message: more.message, Local: s.local, Remote: remote, RemoteApp: s.remoteApp,
-		Business: s.biz, System: s.sys, Tags: tags, Events: more.events, Links: more.links,
+		Business: bag.biz, System: bag.sys, Tags: tags, Events: more.events, Links: more.links,
 		DroppedTags: more.droppedTags, DroppedEvents: more.droppedEvents, DroppedLinks: more.droppedLinks,
 		Resource: s.tracer.resource,
 	}

@@ -306,7 +306,7 @@ func (s *Span) infer(r *resolved) {
 	spec := s.component.spec()
 	for i := range spec.fields {
 		f := &spec.fields[i]
-		of := standardFact(f.key)
+		of := f.fact
 		if of == factMethod {
 			of = method
 		}

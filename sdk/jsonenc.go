@@ -153,12 +153,19 @@ type timeCache struct {
 	text   [20]byte // with the dot
 }
 
-func (c *timeCache) append(b []byte, t time.Time) []byte {
-	if second := t.Unix(); second != c.second || c.text[0] == 0 {
-		t.AppendFormat(c.text[:0], "2006-01-02 15:04:05.")
+func (c *timeCache) append(b []byte, t time.Time) []byte { return c.appendNano(b, t.UnixNano()) }
+
+// appendNano is append of a time in nanoseconds since 1970.
+func (c *timeCache) appendNano(b []byte, ns int64) []byte {
+	second, rest := ns/1e9, ns%1e9
+	if rest < 0 {
+		second, rest = second-1, rest+1e9
+	}
+	if second != c.second || c.text[0] == 0 {
+		time.Unix(second, 0).AppendFormat(c.text[:0], "2006-01-02 15:04:05.")
 		c.second = second
 	}
 	b = append(b, c.text[:]...)
-	ms := t.Nanosecond() / 1e6
+	ms := rest / 1e6
 	return append(b, byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10))
 }

@@ -3,7 +3,6 @@ package twinspan
 import (
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/twinspan/twinspan/sdk/id"
 )
@@ -58,6 +57,16 @@ const (
 	systemKey      = "sys-" // what prefixSystem has beyond prefixBaggage
 )
 
+// The canonical names of those that are written otherwise, as http.Header has them.
+const (
+	headerTraceparent = "Traceparent"
+	headerTracestate  = "Tracestate"
+	headerBaggage     = "Baggage"
+	headerTraceID     = "X-B3-Traceid"
+	headerSpanID      = "X-B3-Spanid"
+	headerParentID    = "X-B3-Parentspanid"
+)
+
 // maxIDText bounds the trace and span ids taken from outside.
 const maxIDText = 1024
 
@@ -75,36 +84,35 @@ func (r *SpanContext) sofa(traceID, spanID string, sampled bool) {
 
 // extract reads the first valid of the formats, and the baggage of all.
 func (r *SpanContext) extract(c Carrier, formats []Propagation) {
-	if headers, ok := c.(HeaderCarrier); ok {
-		s := scans.Get().(*scan)
-		s.read(headers)
-		r.extractAll(s, formats)
-		*s = scan{}
-		scans.Put(s)
-		return
+	var u usual
+	switch asked := asksUsual(formats); {
+	case asked == noUsual:
+	case asked == allUsual:
+		if headers, ok := c.(HeaderCarrier); ok {
+			u.scan(headers)
+			break
+		}
+		fallthrough
+	default:
+		u.ask(c, asked)
 	}
-	r.extractAll(c, formats)
-}
-
-// scans spare an allocation for each request. What is in the pool is empty.
-var scans = sync.Pool{New: func() any { return new(scan) }}
-
-func (r *SpanContext) extractAll(c Carrier, formats []Propagation) {
 	for _, p := range formats {
 		switch p {
 		case W3C:
 			if !r.valid() {
-				extractW3C(c, r)
+				r.w3c(&u)
 			}
-			extractW3CBaggage(c, r)
+			r.w3cBaggage(u.baggage)
 		case SOFAHTTP, SOFAText:
 			if !r.valid() {
-				extractSOFA(c, r, p)
+				r.sofaKeys(&u, p)
 			}
-			extractSOFABaggage(c, r, p)
+			if u.prefixed {
+				r.sofaBaggage(c, p)
+			}
 		case B3, B3Single:
 			if !r.valid() {
-				extractB3(c, r)
+				r.b3(c, &u)
 			}
 		case SOFARPC:
 			extractSOFARPC(c, r)
@@ -116,11 +124,25 @@ func (r *SpanContext) extractAll(c Carrier, formats []Propagation) {
 	}
 }
 
+// asksUsual says what of usual the formats look for.
+func asksUsual(formats []Propagation) (asked usualKeys) {
+	for _, p := range formats {
+		switch p {
+		case W3C:
+			asked = max(asked, w3cUsual)
+		case SOFAHTTP, SOFAText, B3, B3Single:
+			return allUsual
+		}
+	}
+	return asked
+}
+
 // outgoing is what the formats write.
 type outgoing struct {
 	*Span
-	dotted   string // the id that the other side continues; "" as long as no format needed it
-	biz, sys []Pair
+	bag            // the span's and more
+	dotted  string // the id that the other side continues; "" as long as no format needed it
+	*values        // of HTTP headers
 }
 
 // Inject writes the span's context into a carrier, in the formats given, or without any in those of Config.Inject.
@@ -151,14 +173,15 @@ func (t *Tracer) Inject(r SpanContext, c Carrier, formats ...Propagation) {
 	case r.span != nil:
 		r.span.Inject(c, formats...)
 	case r.valid():
-		s := &Span{tracer: t, kind: Client, traceID: r.traceID, trace: r.trace, spanID: r.spanID, id8: r.id8, state: r.state,
-			sampled: r.sampled, random: r.random, biz: r.biz, sys: r.sys}
+		s := &Span{kind: Client, spanID: r.spanID, id8: r.id8, trunk: &trunk{tracer: t, traceID: r.traceID, trace: r.trace, state: r.state,
+			sampled: r.sampled, random: r.random}}
+		s.bag.Store(r.bag)
 		if s.spanID == "" {
 			s.spanID = r.id8.String()
 		}
 		s.inject(c, nil, formats)
 	default:
-		o := outgoing{biz: r.biz, sys: r.sys}
+		o := outgoing{bag: r.baggage()}
 		for _, p := range formats {
 			switch p {
 			case W3C:
@@ -172,30 +195,29 @@ func (t *Tracer) Inject(r SpanContext, c Carrier, formats ...Propagation) {
 
 // WithBaggage gives a context with more business baggage, within the limits; an item of the same key is replaced.
 func (t *Tracer) WithBaggage(r SpanContext, more ...Pair) SpanContext {
-	if t != nil {
-		for _, p := range more {
-			r.biz = t.addBaggage(r.biz, p.Key, p.Value, t.config.BizBaggageBytes)
-		}
+	if t == nil || len(more) == 0 {
+		return r
 	}
+	all := r.baggage()
+	for _, p := range more {
+		all.biz = t.addBaggage(all.biz, p.Key, p.Value, t.config.BizBaggageBytes)
+	}
+	r.bag = &all
 	return r
 }
 
 func (s *Span) inject(c Carrier, more []Pair, formats []Propagation) {
-	if headers, ok := c.(HeaderCarrier); ok {
-		c = &slabCarrier{HeaderCarrier: headers}
-	}
 	if len(formats) == 0 {
 		formats = s.tracer.config.Inject
 	}
-	o := outgoing{Span: s}
-	o.biz, o.sys = s.baggage()
+	o := outgoing{Span: s, bag: s.baggage()}
 	for _, p := range more {
 		o.biz = s.tracer.addBaggage(o.biz, p.Key, p.Value, s.tracer.config.BizBaggageBytes)
 	}
 	for _, p := range formats {
 		switch p {
 		case W3C:
-			s.injectW3C(c, o.biz)
+			o.injectW3C(c)
 		case SOFAHTTP, SOFAText:
 			o.injectSOFA(c, p)
 		case B3:
@@ -210,6 +232,28 @@ func (s *Span) inject(c Carrier, more []Pair, formats []Propagation) {
 			o.injectText(c, p)
 		}
 	}
+}
+
+// values is memory for the lists of HTTP header values, of all usual formats: one allocation.
+type values struct {
+	list [6]string
+	used int
+}
+
+// put sets a key of the usual formats. header is its canonical name.
+func (o *outgoing) put(c Carrier, key, header, value string) {
+	headers, ok := c.(HeaderCarrier)
+	if !ok {
+		c.Set(key, value)
+		return
+	}
+	if o.values == nil || o.values.used == len(o.values.list) {
+		o.values = new(values)
+	}
+	v := o.values
+	v.list[v.used] = value
+	v.used++
+	headers[header] = v.list[v.used-1 : v.used : v.used]
 }
 
 // id gives the dotted id that the other side continues.
@@ -229,11 +273,12 @@ func (o *outgoing) injectSOFA(c Carrier, p Propagation) {
 		set(c, keySpanID, o.id())
 		set(c, keyParentID, id.ParentOf(o.id()))
 	} else { // nothing of an escaped text could break a header
-		c.Set(keyTraceID, escapeURL(o.traceID))
-		c.Set(keySpanID, escapeURL(o.id()))
-		c.Set(keyParentID, escapeURL(id.ParentOf(o.id())))
+		spanID := o.id()
+		o.put(c, keyTraceID, headerTraceID, escapeURL(o.traceID))
+		o.put(c, keySpanID, headerSpanID, escapeURL(spanID))
+		o.put(c, keyParentID, headerParentID, escapeURL(id.ParentOf(spanID)))
 	}
-	c.Set(keySampled, strconv.FormatBool(o.sampled))
+	o.put(c, keySampled, keySampled, strconv.FormatBool(o.sampled))
 	o.injectSOFABaggage(c, p)
 }
 
@@ -255,8 +300,7 @@ func (o *outgoing) injectSOFABaggage(c Carrier, p Propagation) {
 
 // set sets a value that may hold anything, unless it would break the lines of HTTP headers.
 func set(c Carrier, key, value string) {
-	switch c.(type) {
-	case *slabCarrier, HeaderCarrier:
+	if _, ok := c.(HeaderCarrier); ok {
 		for i := range len(value) {
 			if value[i] < ' ' && value[i] != '\t' || value[i] == 0x7f {
 				return
@@ -266,19 +310,17 @@ func set(c Carrier, key, value string) {
 	c.Set(key, value)
 }
 
-// extractSOFA reads X-B3-* that hold SOFATracer's ids. Both ids have to be there; a span id of 16 hex digits is B3's.
-func extractSOFA(c Carrier, r *SpanContext, p Propagation) {
-	traceID, spanID := sofaIDs(c, p)
+// sofaKeys reads X-B3-* that hold SOFATracer's ids. Both ids have to be there; a span id of 16 hex digits is B3's.
+func (r *SpanContext) sofaKeys(u *usual, p Propagation) {
+	traceID, spanID := u.sofaIDs(p)
 	if isSpanHex(spanID) {
 		return
 	}
-	sampled, found := c.Get(keySampled)
-	r.sofa(traceID, spanID, !found || sampled == "1" || strings.EqualFold(sampled, "true"))
+	r.sofa(traceID, spanID, !u.decided || u.sampled == "1" || strings.EqualFold(u.sampled, "true"))
 }
 
-func sofaIDs(c Carrier, p Propagation) (traceID, spanID string) {
-	traceID, _ = c.Get(keyTraceID)
-	spanID, _ = c.Get(keySpanID)
+func (u *usual) sofaIDs(p Propagation) (traceID, spanID string) {
+	traceID, spanID = u.traceID, u.spanID
 	if p == SOFAHTTP {
 		traceID, spanID = unescapeURL(traceID), unescapeURL(spanID)
 	}
@@ -289,18 +331,7 @@ func sofaIDs(c Carrier, p Propagation) (traceID, spanID string) {
 	return traceID, spanID
 }
 
-func extractSOFABaggage(c Carrier, r *SpanContext, p Propagation) {
-	if s, ok := c.(*scan); ok { // the hot path, without a closure
-		if !s.baggage {
-			return
-		}
-		for key, values := range s.HeaderCarrier {
-			if rest, ok := cutPrefixFold(key, prefixBaggage); ok && len(values) > 0 {
-				r.addSOFABaggage(strings.ToLower(rest), values[0], p)
-			}
-		}
-		return
-	}
+func (r *SpanContext) sofaBaggage(c Carrier, p Propagation) {
 	var pairs []Pair
 	c.WithPrefix(prefixBaggage, func(key, value string) { pairs = append(pairs, Pair{key, value}) })
 	for _, pair := range pairs {
@@ -324,15 +355,19 @@ func (r *SpanContext) addSOFABaggage(key, value string, p Propagation) {
 // addBusiness takes a business baggage item, unless another format had it: W3C baggage, which is read first, has the key's
 // spelling, and its value is the same or newer.
 func (r *SpanContext) addBusiness(key, value string) {
-	for i := range r.biz {
-		if strings.EqualFold(r.biz[i].Key, key) {
+	b := r.ownBag()
+	for i := range b.biz {
+		if strings.EqualFold(b.biz[i].Key, key) {
 			return
 		}
 	}
-	r.biz = append(r.biz, Pair{key, value})
+	b.biz = append(b.biz, Pair{key, value})
 }
 
-func (r *SpanContext) addSystem(key, value string) { r.sys = append(r.sys, Pair{key, value}) }
+func (r *SpanContext) addSystem(key, value string) {
+	b := r.ownBag()
+	b.sys = append(b.sys, Pair{key, value})
+}
 
 func isSpanHex(s string) bool {
 	if len(s) != 16 {

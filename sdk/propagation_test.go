@@ -47,15 +47,9 @@ func TestInjectAsSOFATracer(t *testing.T) {
 	readGolden(t, "inject-http.json", &golden)
 	tracer := newTracer(t, nil)
 	for i, g := range golden {
-		span := &Span{tracer: tracer, kind: Client, traceID: g.Context.TraceID, spanID: g.Context.SpanID, sampled: g.Context.Sampled}
-		for k, v := range g.Context.Biz {
-			span.biz = append(span.biz, Pair{k, v})
-		}
-		for k, v := range g.Context.Sys {
-			span.sys = append(span.sys, Pair{k, v})
-		}
+		span := goldenSpan(tracer, g.Context)
 		var got listCarrier
-		(&outgoing{Span: span, biz: span.biz, sys: span.sys}).injectSOFA(&got, SOFAHTTP)
+		(&outgoing{Span: span, bag: span.baggage()}).injectSOFA(&got, SOFAHTTP)
 		if len(got) < 4 {
 			t.Fatalf("%d: only %v", i, got)
 		}
@@ -177,14 +171,14 @@ func TestExtractAsSpringMVC(t *testing.T) {
 			problem = "span id"
 		case span.Sampled() != want.Sampled:
 			problem = "sampled"
-		case !maps.Equal(asMap(span.biz), want.Biz) && len(span.biz)+len(want.Biz) > 0:
+		case !maps.Equal(asMap(span.baggage().biz), want.Biz) && len(span.baggage().biz)+len(want.Biz) > 0:
 			problem = "business baggage"
-		case !maps.Equal(asMap(span.sys), want.Sys) && len(span.sys)+len(want.Sys) > 0:
+		case !maps.Equal(asMap(span.baggage().sys), want.Sys) && len(span.baggage().sys)+len(want.Sys) > 0:
 			problem = "system baggage"
 		}
 		if problem != "" {
 			t.Errorf("%d %q: %s: %s %s %v %v %v, want %+v (%s)", i, g.Headers, problem, span.TraceID(), span.SpanID(),
-				span.Sampled(), span.biz, span.sys, want, wireDifferences[i].why)
+				span.Sampled(), span.baggage().biz, span.baggage().sys, want, wireDifferences[i].why)
 		}
 	}
 }
@@ -229,10 +223,9 @@ func TestExtractAsSOFATracer(t *testing.T) {
 			continue // one id alone is no context: see wire-inbound.json
 		}
 		var r SpanContext
-		extractSOFA(carrier, &r, SOFAHTTP)
-		extractSOFABaggage(carrier, &r, SOFAHTTP)
+		r.extract(carrier, []Propagation{SOFAHTTP})
 		if r.traceID != want.TraceID || r.spanID != want.SpanID || r.sampled != want.Sampled ||
-			!maps.Equal(asMap(r.biz), want.Biz) || !maps.Equal(asMap(r.sys), want.Sys) {
+			!maps.Equal(asMap(r.baggage().biz), want.Biz) || !maps.Equal(asMap(r.baggage().sys), want.Sys) {
 			t.Errorf("%d %v: %+v, SOFATracer has %+v", i, g.Carrier, r, want)
 		}
 	}
@@ -283,7 +276,7 @@ func TestTraceparent(t *testing.T) {
 	}
 	for _, tt := range tests {
 		var r SpanContext
-		extractW3C(HeaderCarrier{"Traceparent": {tt.header}}, &r)
+		r.extract(HeaderCarrier{"Traceparent": {tt.header}}, []Propagation{W3C})
 		if ok := !r.trace.IsZero(); ok != tt.ok || r.sampled != tt.sampled || r.random != tt.other {
 			t.Errorf("%s: %+v", tt.name, r)
 		}
@@ -292,7 +285,7 @@ func TestTraceparent(t *testing.T) {
 		}
 	}
 	var r SpanContext
-	extractW3C(HeaderCarrier{"Traceparent": {tests[0].header, tests[1].header}}, &r)
+	r.extract(HeaderCarrier{"Traceparent": {tests[0].header, tests[1].header}}, []Propagation{W3C})
 	if !r.trace.IsZero() {
 		t.Error("two traceparent headers are none")
 	}
@@ -372,8 +365,8 @@ func TestBaggageIsMerged(t *testing.T) {
 	})
 	_, span := tracer.StartFrom(t.Context(), headers, Server, HTTPServer, "GET /")
 	want := map[string]string{"Order": "o 1", "plain": "p=q", "more": "m", "mark": "T"}
-	if got := asMap(span.biz); !maps.Equal(got, want) || !maps.Equal(asMap(span.sys), map[string]string{"zone": "z"}) {
-		t.Errorf("%v %v", got, span.sys)
+	if got := asMap(span.baggage().biz); !maps.Equal(got, want) || !maps.Equal(asMap(span.baggage().sys), map[string]string{"zone": "z"}) {
+		t.Errorf("%v %v", got, span.baggage().sys)
 	}
 }
 

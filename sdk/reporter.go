@@ -27,6 +27,7 @@ type reporter struct {
 	now     func() time.Time // of rolling, stat lines and the self log
 	encoder encoder          // of stat lines
 	chunks  []chunk
+	parts   [][]byte                            // of chunks, those of one file
 	files   [componentCount][2][2]*logfile.File // by component, digest or stat, normal or shadow
 	self    *logfile.File
 	line    []byte
@@ -168,17 +169,36 @@ func (r *reporter) run() {
 
 // collect writes the shards' full chunks, or all that they have.
 func (r *reporter) collect(all, last bool) {
+	r.chunks = r.chunks[:0]
 	for _, sh := range r.tracer.shards.list {
-		r.chunks = sh.take(r.chunks[:0], all, last)
-		for i := range r.chunks {
-			c := &r.chunks[i]
-			f := r.file(c.component, false, c.shadow)
-			r.outcome(f, f.Write(c.b, c.lines, r.now()))
-			sh.release(c)
-		}
-		clear(r.chunks)
+		r.chunks = sh.take(r.chunks, all, last)
 	}
+	for c := range componentCount {
+		r.write(c, false)
+		r.write(c, true)
+	}
+	for i := range r.chunks {
+		r.chunks[i].shard.release(&r.chunks[i])
+	}
+	clear(r.chunks)
+	clear(r.parts)
 	r.madeRoom()
+}
+
+// write writes the chunks of one file, all at once.
+func (r *reporter) write(component Component, shadow bool) {
+	lines := 0
+	r.parts = r.parts[:0]
+	for i := range r.chunks {
+		if c := &r.chunks[i]; c.component == component && c.shadow == shadow {
+			r.parts = append(r.parts, c.b)
+			lines += c.lines
+		}
+	}
+	if lines > 0 {
+		f := r.file(component, false, shadow)
+		r.outcome(f, f.Write(r.parts, lines, r.now()))
+	}
 }
 
 // append puts r.line into a file's buffer.

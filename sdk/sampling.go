@@ -195,7 +195,7 @@ func (p *samplingPlan) decide(s *Span, random uint32) bool {
 	}
 	seen := p.look(s)
 	if p.set.Sampler != nil {
-		switch p.set.Sampler(Root{Kind: s.kind, Component: seen.component, Operation: seen.operation, Baggage: s.biz, Tags: slices.Clip(s.tags)}) {
+		switch p.set.Sampler(Root{Kind: s.kind, Component: seen.component, Operation: seen.operation, Baggage: s.baggage().biz, Tags: slices.Clip(s.tags)}) {
 		case SampleIn:
 			return true
 		case SampleOut:
@@ -222,6 +222,9 @@ func (c Component) pattern() string {
 func (a *sampleAmount) takes(random uint32, p *samplingPlan) bool {
 	return uint64(random) < a.threshold && (a.limit == nil || a.limit.take(p.elapsed()))
 }
+
+// keeps says that a span of a trace that is sampled out may be logged nevertheless.
+func (p *samplingPlan) keeps() bool { return p.set.KeepErrors || p.set.KeepSlowerThan > 0 }
 
 // kept gives the reason for which an ended span of a trace that is sampled out is logged nevertheless, or "".
 func (p *samplingPlan) kept(s *Span) string {

@@ -21,7 +21,9 @@ func plan(t testing.TB, s Sampling) *samplingPlan {
 }
 
 func rootSpan(kind Kind, c Component, operation string, baggage ...Pair) *Span {
-	return &Span{kind: kind, biz: baggage, spanWork: &spanWork{component: c, operation: operation}}
+	s := &Span{kind: kind, trunk: &trunk{}, spanWork: &spanWork{component: c, operation: operation}}
+	s.bag.Store(&bag{biz: baggage})
+	return s
 }
 
 // TestPercentageIsKept draws with a fixed source: what comes out is within four standard deviations of what was asked.

@@ -25,6 +25,7 @@ type shard struct {
 
 // chunk is some lines of one file.
 type chunk struct {
+	shard     *shard
 	component Component
 	shadow    bool
 	lines     int
@@ -36,6 +37,9 @@ const (
 	chunkFull  = chunkBytes - 2<<10 // another usual line may not fit
 	maxFree    = 128                // chunks that a shard keeps for the next lines; take lets go of them when there are none
 	shardLines = 256                // the least that a shard of several may hold
+	// maxBehind is the number of full chunks of a shard at which the writer is let run first: where there is no CPU to spare, lines
+	// that wait long are written from memory that the CPU's cache has lost meanwhile.
+	maxBehind = 8
 )
 
 // shards finds the shard of the CPU that the caller runs on.
@@ -75,7 +79,7 @@ func (s *shards) spans() (n uint64) {
 func (t *Tracer) finish(s *Span) {
 	var r resolved
 	s.resolve(&r)
-	if !s.sampled {
+	if !s.sampled && !s.counted {
 		r.kept = t.sampling.Load().kept(s)
 	}
 	logs := (s.sampled || r.kept != "") && !t.digests.off[s.component]
@@ -88,10 +92,14 @@ func (t *Tracer) finish(s *Span) {
 	sh.spans++
 	sh.stats.add(t, s, &r)
 	done := !logs || t.write(sh, s, &r)
+	behind := len(sh.full) >= maxBehind
 	sh.mu.Unlock()
-	t.shards.pool.Put(sh)
 	if !done {
-		t.overflow(s, &r)
+		sh = t.overflow(s, &r)
+	}
+	t.shards.pool.Put(sh)
+	if behind && logs {
+		runtime.Gosched()
 	}
 	if s.sampled || r.kept != "" {
 		t.export(s, &r)
@@ -107,10 +115,10 @@ func (t *Tracer) write(sh *shard, s *Span, r *resolved) bool {
 	if sh.lines >= t.shards.maxLines || sh.bytes >= t.shards.maxBytes {
 		return false
 	}
-	shadow := len(s.biz) > 0 && lookup(s.biz, markKey) == markLoadTest
+	shadow := s.bag.Load().loadTest()
 	c := &sh.pending[s.component][index(shadow)]
 	if c.b == nil {
-		c.component, c.shadow = s.component, shadow
+		c.shard, c.component, c.shadow = sh, s.component, shadow
 		if n := len(sh.free); n > 0 {
 			c.b, sh.free = sh.free[n-1], sh.free[:n-1]
 		} else {
@@ -137,8 +145,8 @@ func (t *Tracer) write(sh *shard, s *Span, r *resolved) bool {
 	return true
 }
 
-// overflow tries the other shards, and then does what Config.QueuePolicy says.
-func (t *Tracer) overflow(s *Span, r *resolved) {
+// overflow tries the other shards, and then does what Config.QueuePolicy says. It gives the shard that has room, or any.
+func (t *Tracer) overflow(s *Span, r *resolved) *shard {
 	for {
 		generation := t.reporter.generation.Load()
 		for _, sh := range t.shards.list {
@@ -146,12 +154,12 @@ func (t *Tracer) overflow(s *Span, r *resolved) {
 			done := t.write(sh, s, r)
 			sh.mu.Unlock()
 			if done {
-				return
+				return sh
 			}
 		}
 		if t.config.QueuePolicy == DropWhenFull {
 			t.counters.dropped.Add(1)
-			return
+			return t.shards.list[0]
 		}
 		signal(t.reporter.full)
 		t.reporter.wait(generation)

@@ -126,7 +126,7 @@ func columnsOf(t *testing.T, l javaLine) []member {
 // spanOfLine makes the span that has the values of a line.
 func spanOfLine(t *testing.T, c Component, values []member) *Span {
 	t.Helper()
-	s := &Span{spanWork: &spanWork{component: c, operation: "call"}}
+	s := &Span{trunk: &trunk{}, spanWork: &spanWork{component: c, operation: "call"}}
 	for _, m := range values {
 		text, _ := m.value.(string)
 		switch m.key {
@@ -232,7 +232,7 @@ func TestStatLinesAreJavas(t *testing.T) {
 			continue
 		}
 		e := encoder{lineText: newLineText(&Config{App: "pay-a", Instance: "i", Format: l.format})}
-		s := &Span{spanWork: &spanWork{component: l.component, operation: "call"}}
+		s := &Span{trunk: &trunk{}, spanWork: &spanWork{component: l.component, operation: "call"}}
 		var r resolved
 		s.resolve(&r)
 		key := s.statKey(&r)

@@ -1,6 +1,7 @@
 package twinspan
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,25 +15,36 @@ import (
 // A Span is never reused, so that a late caller can see no other span's data and change nothing that is written: what may be
 // used again lies behind a pointer that End takes away, under the Span's lock.
 type Span struct {
-	ctx      spanContext
-	tracer   *Tracer
-	traceID  string // as it is logged and sent in SOFATracer's headers
-	spanID   string // dotted
-	trace    id.Trace
-	id8      id.Span
-	parent8  id.Span                       // 0 for a root
-	state    string                        // tracestate of others, without our member
-	faces    [maxFaces]atomic.Pointer[any] // the span as other APIs': ContextFace
-	children atomic.Uint32
-	kind     Kind
-	sampled  bool
-	random   bool // the W3C random-trace-id flag, as it came in
-	paired   bool // a server or consumer span: parent8 is the calling half's
-	ended    bool
-	mu       sync.Mutex
-	biz, sys []Pair // never changed in place: children share them
+	ctx context.Context // what Start was given: spanContext
+	*trunk
+	*spanWork        // until the end
+	spanID    string // dotted
+	id8       id.Span
+	parent8   id.Span                       // 0 for a root
+	bag       atomic.Pointer[bag]           // nil: no baggage
+	faces     [maxFaces]atomic.Pointer[any] // the span as other APIs': ContextFace
+	mu        sync.Mutex
+	children  atomic.Uint32
+	kind      Kind
+	paired    bool // a server or consumer span: parent8 is the calling half's
+	ended     bool
+}
 
-	*spanWork // until the end
+// trunk is what the spans of a trace in this process have in common. It is read only once the first of them has started.
+type trunk struct {
+	tracer  *Tracer
+	traceID string // as it is logged and sent in SOFATracer's headers
+	trace   id.Trace
+	state   string    // tracestate of others, without our member
+	begin   time.Time // of the first span, by both clocks
+	sampled bool
+	random  bool // the W3C random-trace-id flag, as it came in
+}
+
+// trunkSpan is the first span of a trace in this process, with what the others share: one allocation.
+type trunkSpan struct {
+	Span
+	own trunk
 }
 
 // spanWork is what a span needs until it has been written: under its lock until End, and then End's alone.
@@ -43,6 +55,7 @@ type spanWork struct {
 	unset         bool // the status is "unset" unless it is set: StartOptions.Unset
 	failed        bool
 	succeeded     bool // SetOK: it does not fail any more
+	counted       bool // only what stat lines need is kept: Span.counts
 	duration      time.Duration
 	operation     string
 	resultCode    string
@@ -54,16 +67,40 @@ type spanWork struct {
 }
 
 // works spare the greater part of a span's memory.
-var works = sync.Pool{New: func() any { return new(spanWork) }}
+var works = sync.Pool{New: func() any {
+	w := new(spanWork)
+	w.tags = w.inline[:0]
+	return w
+}}
 
 // release gives back what an ended span no longer needs. The tags inside are left: tags begins anew, and the next ones are
 // written over them.
 func (s *Span) release() {
 	w := s.spanWork
 	s.spanWork = nil
-	w.scope, w.unset, w.failed, w.succeeded = nil, false, false, false
-	w.duration, w.operation, w.resultCode, w.local, w.remote, w.remoteApp = 0, "", "", "", "", ""
-	w.tags, w.more = nil, nil
+	w.unset, w.failed, w.succeeded = false, false, false
+	w.operation, w.resultCode = "", ""
+	// Most spans have none of these, and a look is cheaper than writing a pointer while the garbage collector runs.
+	if w.scope != nil {
+		w.scope = nil
+	}
+	if w.local != "" {
+		w.local = ""
+	}
+	if w.remote != "" {
+		w.remote = ""
+	}
+	if w.remoteApp != "" {
+		w.remoteApp = ""
+	}
+	if w.more != nil {
+		w.more = nil
+	}
+	if cap(w.tags) == inlineTags {
+		w.tags = w.tags[:0]
+	} else {
+		w.tags = w.inline[:0]
+	}
 	works.Put(w)
 }
 
@@ -158,6 +195,19 @@ func (s *Span) SetTags(tags ...Tag) {
 	}
 }
 
+// SetTagsFunc is SetTags for n tags that are made one by one, such as of another API's attributes. One without a key is left
+// out. tag is called under the span's lock, so that it must not use the span.
+func (s *Span) SetTagsFunc(n int, tag func(i int) Tag) {
+	if s.lock() {
+		for i := range n {
+			if t := tag(i); t.Key != "" {
+				s.setTag(&t)
+			}
+		}
+		s.mu.Unlock()
+	}
+}
+
 // SetTag sets one tag with a text.
 func (s *Span) SetTag(key, value string) {
 	if s.lock() {
@@ -167,6 +217,9 @@ func (s *Span) SetTag(key, value string) {
 }
 
 func (s *Span) setTag(t *Tag) {
+	if s.counted && !s.component.counts(t.Key) {
+		return
+	}
 	limits := &s.tracer.config.Limits
 	for i := range s.tags {
 		if s.tags[i].Key == t.Key {
@@ -200,6 +253,9 @@ func (s *Span) AddEventAt(name string, at time.Time, tags ...Tag) {
 }
 
 func (s *Span) addEvent(name string, at time.Time, tags []Tag) {
+	if s.counted {
+		return
+	}
 	limits, more := &s.tracer.config.Limits, s.own()
 	if len(more.events) >= limits.Events {
 		more.droppedEvents++
@@ -212,6 +268,10 @@ func (s *Span) addEvent(name string, at time.Time, tags []Tag) {
 // ignored.
 func (s *Span) AddLink(to SpanContext, tags ...Tag) {
 	if !to.Valid() && len(tags) == 0 || !s.lock() {
+		return
+	}
+	if s.counted {
+		s.mu.Unlock()
 		return
 	}
 	limits, more := &s.tracer.config.Limits, s.own()
@@ -234,7 +294,7 @@ func (s *Span) SetError(err error) {
 func (s *Span) Fail(message string) {
 	if s.lock() {
 		s.failed = !s.succeeded
-		if s.failed && (message != "" || s.more != nil) {
+		if s.failed && !s.counted && (message != "" || s.more != nil) {
 			s.own().message = cut(message, s.tracer.config.Limits.TextBytes)
 		}
 		s.mu.Unlock()

@@ -258,10 +258,10 @@ func TestBaggage(t *testing.T) {
 	span.SetSystemBaggage("user", "s")
 	_, after := tracer.Start(ctx, Client, HTTPClient, "GET /")
 	if before.Baggage("user") != "u1" || after.Baggage("user") != "u2" || after.SystemBaggage("user") != "s" || before.SystemBaggage("user") != "" {
-		t.Errorf("before %v %v, after %v %v", before.biz, before.sys, after.biz, after.sys)
+		t.Errorf("before %v %v, after %v %v", before.baggage(), before.SystemBaggage("user"), after.baggage(), after.SystemBaggage("user"))
 	}
 	if after.Baggage("too") != "" || tracer.Counters().BaggageDropped != 2 {
-		t.Errorf("%v, dropped %d", after.biz, tracer.Counters().BaggageDropped)
+		t.Errorf("%v, dropped %d", after.baggage(), tracer.Counters().BaggageDropped)
 	}
 	if !after.LoadTest() || !before.LoadTest() {
 		t.Error("mark=T is load-test traffic")
@@ -360,5 +360,46 @@ func TestLateCallers(t *testing.T) {
 	}
 	if len(seen) != 800 {
 		t.Errorf("%d spans", len(seen))
+	}
+}
+
+// TestSpansOfTwoTracers has a span of one Tracer below one of another: it is of the same trace and logged by its own.
+func TestSpansOfTwoTracers(t *testing.T) {
+	first := newTracer(t, nil)
+	second := newTracer(t, func(c *Config) { c.App = "other" })
+	ctx, parent := first.Start(t.Context(), Server, HTTPServer, "GET /")
+	parent.SetBaggage("mark", "T")
+	ctx, below := second.Start(ctx, Internal, Biz, "work")
+	_, last := second.Start(ctx, Client, HTTPClient, "GET /")
+	if below.Tracer() != second || below.TraceID() != parent.TraceID() || below.SpanID() != "0.1" || last.SpanID() != "0.1.1" || !last.LoadTest() {
+		t.Errorf("%s %s below %s %s, then %s", below.TraceID(), below.SpanID(), parent.TraceID(), parent.SpanID(), last.SpanID())
+	}
+	last.End()
+	below.End()
+	parent.End()
+	first.Flush()
+	second.Flush()
+	if a, b := first.Counters().Spans, second.Counters().Spans; a != 1 || b != 2 {
+		t.Errorf("%d and %d spans", a, b)
+	}
+}
+
+// TestSpansThatAreOnlyCounted has stat lines of a trace that is sampled out with what its tags say, and nothing else.
+func TestSpansThatAreOnlyCounted(t *testing.T) {
+	tracer := newTracer(t, func(c *Config) { c.SamplePercentage = 0 })
+	_, s := tracer.Start(t.Context(), Client, HTTPClient, "GET /pay/{id}")
+	s.SetTags(String(TagURL, "http://ledger/pay/17"), String(TagMethod, "GET"), String("user.tier", "gold"))
+	s.AddEvent("retry")
+	s.SetRemoteApp("ledger")
+	s.Fail("no luck")
+	s.SetResultCode("503")
+	if len(s.tags) != 1 || s.more != nil {
+		t.Errorf("kept %v, %+v", s.tags, s.more)
+	}
+	s.End()
+	tracer.FlushStats()
+	stats := readJSON(t, tracer, "httpclient-stat.log")
+	if len(stats) != 1 || stats[0]["success"] != "N" || stats[0]["remote.app"] != "ledger" || stats[0]["stat.key"].(map[string]any)["method"] != "GET" {
+		t.Errorf("%v", stats)
 	}
 }

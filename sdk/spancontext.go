@@ -15,7 +15,7 @@ type SpanContext struct {
 	sampled   bool
 	undecided bool // the other side leaves the sampling decision to us
 	random    bool
-	biz, sys  []Pair
+	bag       *bag // nil: none
 }
 
 // NewSpanContext gives the context of a span of which only what W3C carries is known: tracestate is the header's text. Our
@@ -36,9 +36,8 @@ func (s *Span) Context() SpanContext {
 	if s == nil {
 		return SpanContext{}
 	}
-	biz, sys := s.baggage()
 	return SpanContext{span: s, traceID: s.traceID, trace: s.trace, spanID: s.spanID, id8: s.id8, state: s.state,
-		sampled: s.sampled, random: s.random, biz: biz, sys: sys}
+		sampled: s.sampled, random: s.random, bag: s.bag.Load()}
 }
 
 // Extract reads a carrier, in the formats given, or without any in those of Config.Extract. The result may have baggage
@@ -84,7 +83,23 @@ func (r SpanContext) State() string { return r.state }
 func (r SpanContext) Span() *Span { return r.span }
 
 // Baggage gives the business baggage, sorted by key where it is a span's. It is not to be changed.
-func (r SpanContext) Baggage() []Pair { return r.biz }
+func (r SpanContext) Baggage() []Pair { return r.baggage().biz }
+
+// baggage gives what the context carries.
+func (r *SpanContext) baggage() bag {
+	if r.bag != nil {
+		return *r.bag
+	}
+	return bag{}
+}
+
+// ownBag gives the baggage to be added to, while the context is being read from a carrier.
+func (r *SpanContext) ownBag() *bag {
+	if r.bag == nil {
+		r.bag = new(bag)
+	}
+	return r.bag
+}
 
 // Scope names an instrumentation library. Make it once per library by NewScope.
 type Scope struct {

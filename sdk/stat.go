@@ -105,7 +105,7 @@ func (s *Span) statKey(r *resolved) statKey {
 	spec := s.component.spec()
 	key := statKey{component: s.component, kind: s.kind, operation: s.operation, remoteApp: s.remoteApp}
 	key.success = spec.success(s.resultCode, s.failed)
-	key.loadTest = len(s.biz) > 0 && lookup(s.biz, markKey) == markLoadTest
+	key.loadTest = s.bag.Load().loadTest()
 	for n, at := range spec.statFields {
 		switch {
 		case at == routeField:

@@ -14,7 +14,7 @@ func TestStatsAreExactWhileTheyAreTaken(t *testing.T) {
 	for range workers {
 		working.Go(func() {
 			for range each {
-				tracer.finish(&Span{tracer: tracer, kind: Internal, spanWork: &spanWork{component: Biz, operation: "charge"}})
+				tracer.finish(&Span{trunk: &trunk{tracer: tracer}, kind: Internal, spanWork: &spanWork{component: Biz, operation: "charge"}})
 			}
 		})
 	}

@@ -180,24 +180,39 @@ func (t *Tracer) StartSpan(ctx context.Context, o *StartOptions) (context.Contex
 
 // start has the parent beside o, so that StartFrom's does not escape.
 func (t *Tracer) start(ctx context.Context, o *StartOptions, from *SpanContext) (context.Context, *Span) {
-	w := works.Get().(*spanWork)
-	w.start, w.scope, w.component, w.unset = o.Time, o.Scope, o.Component, o.Unset
-	w.operation = cut(o.Operation, min(t.config.Limits.TextBytes, maxOperation))
-	if w.start.IsZero() {
-		w.start = time.Now()
-	}
-	s := &Span{tracer: t, kind: o.Kind, spanWork: w}
-	s.ctx = spanContext{ctx, s}
-	s.tags = s.inline[:0]
 	if o.NewRoot {
 		from = nil
 	}
+	w := works.Get().(*spanWork)
+	w.component, w.unset = o.Component, o.Unset
+	w.operation = cut(o.Operation, min(t.config.Limits.TextBytes, maxOperation))
+	if o.Scope != nil {
+		w.scope = o.Scope
+	}
+	parent, remote := t.parent(ctx, o, from)
+	var s *Span
+	if parent != nil && parent.tracer == t {
+		s = &Span{ctx: ctx, trunk: parent.trunk, spanWork: w, kind: o.Kind}
+		w.start = s.trunk.now()
+	} else {
+		first := &trunkSpan{own: trunk{tracer: t, begin: time.Now()}}
+		s = &first.Span
+		s.ctx, s.trunk, s.spanWork, s.kind = ctx, &first.own, w, o.Kind
+		w.start = s.begin
+	}
+	if !o.Time.IsZero() {
+		w.start = o.Time
+	}
 	decides := false // the trace's sampling is decided here, when the baggage is known
-	switch parent, remote := t.parent(ctx, o, from); {
+	switch {
 	case parent != nil:
-		s.traceID, s.trace, s.state, s.random = parent.traceID, parent.trace, parent.state, parent.random
-		s.sampled = parent.sampled
-		s.biz, s.sys = parent.baggage()
+		if parent.tracer != t { // of another Tracer of this process
+			s.traceID, s.trace, s.state = parent.traceID, parent.trace, parent.state
+			s.sampled, s.random = parent.sampled, parent.random
+		}
+		if b := parent.bag.Load(); b != nil {
+			s.bag.Store(b)
+		}
 		s.parent8 = parent.id8
 		s.spanID = parent.nextChild()
 		s.id8 = id.SpanOf(s.spanID)
@@ -205,7 +220,7 @@ func (t *Tracer) start(ctx context.Context, o *StartOptions, from *SpanContext) 
 		s.below(remote)
 		decides = remote.undecided
 		if remote != from {
-			s.takeBaggage(remote)
+			s.takeBag(remote.bag)
 		}
 	default:
 		s.newTrace()
@@ -214,24 +229,32 @@ func (t *Tracer) start(ctx context.Context, o *StartOptions, from *SpanContext) 
 		decides = true
 	}
 	if !o.NewRoot {
-		for _, p := range ambientBaggage(ctx) {
-			s.biz = t.addBaggage(s.biz, p.Key, p.Value, t.config.BizBaggageBytes)
-		}
+		s.takeBaggage(ambientBaggage(ctx), nil)
 	}
 	if from != nil {
-		s.remoteApp = cut(from.app, t.config.Limits.TextBytes)
-		s.takeBaggage(from)
+		if from.app != "" {
+			s.remoteApp = cut(from.app, t.config.Limits.TextBytes)
+		}
+		s.takeBag(from.bag)
 	}
-	for _, p := range o.Baggage {
-		s.biz = t.addBaggage(s.biz, p.Key, p.Value, t.config.BizBaggageBytes)
-	}
+	s.takeBaggage(o.Baggage, nil)
 	for i := range o.Tags {
 		s.setTag(&o.Tags[i])
 	}
 	if decides {
 		s.sampled = t.sample(s)
 	}
-	return &s.ctx, s
+	w.counted = !s.sampled && w.component != Inferred && !t.sampling.Load().keeps()
+	return (*spanContext)(s), s
+}
+
+// now gives the time by the clock that the trace's first span was started by, so that a span lies inside its parent whatever
+// the wall clock does, and reading one clock is enough. A trace that goes on for long follows the wall clock.
+func (t *trunk) now() time.Time {
+	if since := time.Since(t.begin); since < time.Minute {
+		return t.begin.Add(since)
+	}
+	return time.Now()
 }
 
 // parent gives the span that a new one is below: one of this process, or one of another.
@@ -311,11 +334,24 @@ func (s *Span) below(r *SpanContext) {
 	s.id8 = id.SpanOf(s.spanID)
 }
 
-func (s *Span) takeBaggage(r *SpanContext) {
-	for _, p := range r.biz {
-		s.biz = s.tracer.addBaggage(s.biz, p.Key, p.Value, s.tracer.config.BizBaggageBytes)
+// takeBag adds another's baggage to a span that is being started.
+func (s *Span) takeBag(b *bag) {
+	if b != nil {
+		s.takeBaggage(b.biz, b.sys)
 	}
-	for _, p := range r.sys {
-		s.sys = s.tracer.addBaggage(s.sys, p.Key, p.Value, s.tracer.config.SysBaggageBytes)
+}
+
+// takeBaggage adds items to a span that is being started.
+func (s *Span) takeBaggage(biz, sys []Pair) {
+	if len(biz) == 0 && len(sys) == 0 {
+		return
 	}
+	own := s.baggage()
+	for _, p := range biz {
+		own.biz = s.tracer.addBaggage(own.biz, p.Key, p.Value, s.tracer.config.BizBaggageBytes)
+	}
+	for _, p := range sys {
+		own.sys = s.tracer.addBaggage(own.sys, p.Key, p.Value, s.tracer.config.SysBaggageBytes)
+	}
+	s.bag.Store(&own)
 }

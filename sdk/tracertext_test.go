@@ -12,13 +12,15 @@ import (
 )
 
 func goldenSpan(tracer *Tracer, g goldenContext) *Span {
-	span := &Span{tracer: tracer, kind: Client, traceID: g.TraceID, spanID: g.SpanID, sampled: g.Sampled}
+	span := &Span{trunk: &trunk{tracer: tracer, traceID: g.TraceID, sampled: g.Sampled}, kind: Client, spanID: g.SpanID}
+	var b bag
 	for _, k := range slices.Sorted(maps.Keys(g.Biz)) {
-		span.biz = append(span.biz, Pair{k, g.Biz[k]})
+		b.biz = append(b.biz, Pair{k, g.Biz[k]})
 	}
 	for _, k := range slices.Sorted(maps.Keys(g.Sys)) {
-		span.sys = append(span.sys, Pair{k, g.Sys[k]})
+		b.sys = append(b.sys, Pair{k, g.Sys[k]})
 	}
+	span.bag.Store(&b)
 	return span
 }
 
@@ -154,7 +156,7 @@ func TestExtractTextAsSOFATracer(t *testing.T) {
 			continue
 		}
 		if r.traceID != want.TraceID || r.spanID != want.SpanID || r.sampled != want.Sampled ||
-			!maps.Equal(asMap(r.biz), want.Biz) || !maps.Equal(asMap(r.sys), want.Sys) {
+			!maps.Equal(asMap(r.baggage().biz), want.Biz) || !maps.Equal(asMap(r.baggage().sys), want.Sys) {
 			t.Errorf("%d %s %s: %+v, SOFATracer has %+v", i, g.Format, name, r, want)
 		}
 	}
@@ -237,7 +239,7 @@ func TestSOFARPCGenerations(t *testing.T) {
 	for _, tt := range tests {
 		var r SpanContext
 		r.extract(tt.carrier, []Propagation{SOFARPC})
-		if r.traceID != "T1" || r.spanID != tt.spanID || r.sampled != tt.sampled || !maps.Equal(asMap(r.biz), tt.biz) {
+		if r.traceID != "T1" || r.spanID != tt.spanID || r.sampled != tt.sampled || !maps.Equal(asMap(r.baggage().biz), tt.biz) {
 			t.Errorf("%s: %+v", tt.name, r)
 		}
 	}

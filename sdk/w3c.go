@@ -29,7 +29,17 @@ const (
 )
 
 // injectW3C writes traceparent, tracestate and baggage.
-func (s *Span) injectW3C(c Carrier, biz []Pair) {
+func (o *outgoing) injectW3C(c Carrier) {
+	parent, state := o.w3c()
+	o.put(c, keyTraceparent, headerTraceparent, parent)
+	if state != "" {
+		o.put(c, keyTracestate, headerTracestate, state)
+	}
+	injectW3CBaggage(c, o.biz)
+}
+
+// w3c gives traceparent and tracestate.
+func (s *Span) w3c() (parent, state string) {
 	var buf [traceparentLen + 128]byte // longer tracestates cost an allocation
 	b := append(buf[:0], "00-"...)
 	b = s.trace.AppendHex(b)
@@ -53,13 +63,7 @@ func (s *Span) injectW3C(c Carrier, biz []Pair) {
 		b = append(b, s.state...)
 	}
 	both := string(b) // one allocation for two headers
-	c.Set(keyTraceparent, both[:traceparentLen])
-	if len(both) > traceparentLen {
-		c.Set(keyTracestate, both[traceparentLen:])
-	}
-	if len(biz) > 0 {
-		injectW3CBaggage(c, biz)
-	}
+	return both[:traceparentLen], both[traceparentLen:]
 }
 
 // appendState writes our member of tracestate, if it fits.
@@ -92,6 +96,9 @@ func (s *Span) TraceState() string {
 }
 
 func injectW3CBaggage(c Carrier, biz []Pair) {
+	if len(biz) == 0 {
+		return
+	}
 	var b []byte
 	// What is there already is the application's own or OpenTelemetry's, or what a proxy copied from the request it got:
 	// our values replace those of the same keys.
@@ -132,26 +139,25 @@ func injectW3CBaggage(c Carrier, biz []Pair) {
 	}
 }
 
-// extractW3C reads traceparent and tracestate.
-func extractW3C(c Carrier, r *SpanContext) {
-	parents := c.All(keyTraceparent)
-	if len(parents) != 1 {
+// w3c reads traceparent and tracestate.
+func (r *SpanContext) w3c(u *usual) {
+	if len(u.parents) != 1 {
 		return
 	}
-	header := trimBlanks(parents[0])
+	header := trimBlanks(u.parents[0])
 	trace, textLen, parent, flags, ok := parseTraceparent(header)
 	if !ok {
 		return
 	}
 	r.trace, r.traceID, r.id8 = trace, header[3:3+textLen], parent
 	r.sampled, r.random = flags&flagSampled != 0, flags&flagRandom != 0
-	r.state, r.spanID = parseTracestate(c.All(keyTracestate), parent)
+	r.state, r.spanID = parseTracestate(u.states, parent)
 
 	// SOFATracer's headers beside it, where they speak of the same trace and span, have the texts that W3C cannot carry.
-	if text, _ := c.Get(keyTraceID); r.spanID != "" && (text == "" || text == r.traceID) {
+	if r.spanID != "" && (u.traceID == "" || u.traceID == r.traceID) {
 		return // there is nothing that they could add
 	}
-	traceID, spanID := sofaIDs(c, SOFAHTTP)
+	traceID, spanID := u.sofaIDs(SOFAHTTP)
 	if traceID == "" || spanID == "" {
 		return
 	}
@@ -183,15 +189,15 @@ func parseTraceparent(s string) (trace id.Trace, textLen int, parent id.Span, fl
 	} else if len(s) != length {
 		return trace, 0, 0, 0, false
 	}
-	parentText, flagText := s[36:52], s[53:55]
-	if !isLowerHex(parentText) || !isLowerHex(flagText) {
+	flagText := s[53:55]
+	if !isLowerHex(flagText) {
+		return trace, 0, 0, 0, false
+	}
+	if parent, ok = id.ParseLower(s[36:52]); !ok || parent == 0 {
 		return trace, 0, 0, 0, false
 	}
 	if trace, textLen, ok = id.ParseW3C(s[3:35]); !ok {
 		return trace, 0, 0, 0, false
-	}
-	if parent, _ = id.ParseSpan(parentText); parent == 0 {
-		return id.Trace{}, 0, 0, 0, false
 	}
 	return trace, textLen, parent, unhex(flagText[0])<<4 | unhex(flagText[1]), true
 }
@@ -199,6 +205,14 @@ func parseTraceparent(s string) (trace id.Trace, textLen int, parent id.Span, fl
 // parseTracestate gives the members of others as one text, and the dotted id of our member if that is parent's. A list
 // that breaks W3C's rules is dropped whole.
 func parseTracestate(headers []string, parent id.Span) (others, spanID string) {
+	if len(headers) == 0 {
+		return "", ""
+	}
+	if len(headers) == 1 { // nearly always it is our member alone
+		if dotted, ok := ownMember(headers[0], parent); ok {
+			return "", dotted
+		}
+	}
 	members := 0
 	var kept []string
 	var few [8]string
@@ -232,12 +246,7 @@ func parseTracestate(headers []string, parent id.Span) (others, spanID string) {
 				kept = append(kept, member)
 				continue
 			}
-			i = strings.IndexByte(value, ':')
-			if i < 0 || len(value)-i-1 != 16 {
-				continue
-			}
-			dotted := value[:i]
-			if span, ok := id.ParseSpan(value[i+1:]); ok && span == parent && id.SpanOf(dotted) == parent && !isSpanHex(dotted) {
+			if dotted, ok := ownState(value, parent); ok {
 				spanID = dotted
 			}
 		}
@@ -255,6 +264,37 @@ func parseTracestate(headers []string, parent id.Span) (others, spanID string) {
 		others = strings.Join(kept, ",")
 	}
 	return others, spanID
+}
+
+// ownState gives the dotted id of our member's value, if that is parent's.
+func ownState(value string, parent id.Span) (dotted string, ok bool) {
+	i := len(value) - 17
+	if i < 0 || value[i] != ':' {
+		return "", false
+	}
+	dotted = value[:i]
+	span, ok := id.ParseSpan(value[i+1:])
+	return dotted, ok && span == parent && id.SpanOf(dotted) == parent && !isSpanHex(dotted)
+}
+
+// ownMember is ownState of a list of our member alone.
+func ownMember(list string, parent id.Span) (dotted string, ok bool) {
+	const key = stateKey + "="
+	if len(list) > len(key)+maxStateValue || !strings.HasPrefix(list, key) {
+		return "", false
+	}
+	dotted, ok = ownState(list[len(key):], parent)
+	return dotted, ok && isDotted(dotted)
+}
+
+// isDotted says that s is made of digits and dots, as SOFATracer's span ids are.
+func isDotted(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c != '.' && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // trimBlanks takes spaces and tabs away from both ends.
@@ -292,10 +332,10 @@ func isStateValue(s string) bool {
 	return s != "" && s[len(s)-1] != ' '
 }
 
-// extractW3CBaggage reads the baggage headers. Properties of items are not kept.
-func extractW3CBaggage(c Carrier, r *SpanContext) {
+// w3cBaggage reads the baggage headers. Properties of items are not kept.
+func (r *SpanContext) w3cBaggage(headers []string) {
 	items := 0
-	for _, header := range c.All(keyBaggage) {
+	for _, header := range headers {
 		if len(header) > maxBaggageText {
 			continue
 		}
@@ -309,7 +349,8 @@ func extractW3CBaggage(c Carrier, r *SpanContext) {
 			if items++; items > maxBaggageItems {
 				return
 			}
-			r.biz = append(r.biz, Pair{key, unescapePercent(value, false)})
+			b := r.ownBag()
+			b.biz = append(b.biz, Pair{key, unescapePercent(value, false)})
 		}
 	}
 }

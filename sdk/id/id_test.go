@@ -1,6 +1,9 @@
 package id
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 func TestTraceText(t *testing.T) {
 	tests := []struct {
@@ -74,5 +77,17 @@ func TestParseW3C(t *testing.T) {
 		if got, _, ok := ParseW3C(text); ok || !got.IsZero() {
 			t.Errorf("%q is %s", text, got)
 		}
+	}
+}
+
+func TestAppendHex(t *testing.T) {
+	for _, n := range []uint64{0, 1, 9, 10, 15, 16, 0x0123456789abcdef, 0xfedcba9876543210, 1<<64 - 1, 0xa0a0a0a0b9b9b9b9} {
+		if got, want := string(Span(n).AppendHex([]byte("x"))), fmt.Sprintf("x%016x", n); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	trace, _ := ParseTrace("0ad1348f1403169275002100356696")
+	if got := string(trace.AppendHex(nil)); got != trace.Hex() {
+		t.Errorf("%s, want %s", got, trace.Hex())
 	}
 }

@@ -1,6 +1,7 @@
 package id
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"strings"
 )
@@ -59,6 +60,29 @@ func ParseSpan(text string) (s Span, ok bool) {
 	return s, true
 }
 
+// ParseLower reads 16 lower-case hex digits, as W3C writes a parent-id; ok is false for other text.
+func ParseLower(text string) (s Span, ok bool) {
+	if len(text) != 16 {
+		return 0, false
+	}
+	bad := byte(0)
+	for i := range 16 {
+		v := lowerValue[text[i]]
+		bad |= v
+		s = s<<4 | Span(v&15)
+	}
+	return s, bad <= 15
+}
+
+// lowerValue is digitValue without capitals. It is read only.
+var lowerValue = func() (t [256]byte) {
+	t = digitValue
+	for i := range byte(6) {
+		t['A'+i] = 255
+	}
+	return t
+}()
+
 // digitValue gives the value of a hex digit, 255 for other bytes. It is read only.
 var digitValue = func() (t [256]byte) {
 	for i := range t {
@@ -91,11 +115,18 @@ func ParentOf(dotted string) string {
 
 // AppendHex writes the 16 digits of String behind b.
 func (s Span) AppendHex(b []byte) []byte {
-	const digits = "0123456789abcdef"
-	var text [16]byte
-	for i := len(text) - 1; i >= 0; i-- {
-		text[i] = digits[s&15]
-		s >>= 4
-	}
-	return append(b, text[:]...)
+	b = binary.BigEndian.AppendUint64(b, hexDigits(uint32(s>>32)))
+	return binary.BigEndian.AppendUint64(b, hexDigits(uint32(s)))
+}
+
+// hexDigits gives the 8 lower-case hex digits of a number as bytes, the first one highest. It works on all of them at once: ids
+// are most of what a log line and a header have to be computed for.
+func hexDigits(n uint32) uint64 {
+	const ones = 0x0101010101010101
+	x := uint64(n)
+	x = (x<<16 | x) & 0x0000ffff0000ffff
+	x = (x<<8 | x) & 0x00ff00ff00ff00ff
+	x = (x<<4 | x) & 0x0f0f0f0f0f0f0f0f
+	letters := (x + 6*ones) >> 4 & ones // 1 for 10 to 15
+	return x + '0'*ones + letters*('a'-'0'-10)
 }

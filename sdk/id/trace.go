@@ -4,6 +4,7 @@
 package id
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"hash/fnv"
 )
@@ -70,11 +71,7 @@ func ParseW3C(text string) (t Trace, textLen int, ok bool) {
 	}
 	bad := byte(0)
 	for i := range t {
-		h, l := text[2*i], text[2*i+1]
-		if h < 'a' && h > '9' || l < 'a' && l > '9' {
-			return Trace{}, 0, false // upper case
-		}
-		hv, lv := digitValue[h], digitValue[l]
+		hv, lv := lowerValue[text[2*i]], lowerValue[text[2*i+1]]
 		bad |= hv | lv
 		t[i] = hv<<4 | lv
 	}
@@ -82,7 +79,7 @@ func ParseW3C(text string) (t Trace, textLen int, ok bool) {
 		return Trace{}, 0, false
 	}
 	textLen = len(text)
-	for textLen > 0 && text[textLen-1] == 'f' {
+	for textLen > sofaFixed && text[textLen-1] == 'f' {
 		textLen--
 	}
 	if !sofaShape(text[:textLen]) {
@@ -174,4 +171,7 @@ func hexDigit(c byte) bool {
 }
 
 // AppendHex writes the 32 digits of Hex behind b.
-func (t Trace) AppendHex(b []byte) []byte { return hex.AppendEncode(b, t[:]) }
+func (t Trace) AppendHex(b []byte) []byte {
+	b = Span(binary.BigEndian.Uint64(t[:8])).AppendHex(b)
+	return Span(binary.BigEndian.Uint64(t[8:])).AppendHex(b)
+}

@@ -10,19 +10,15 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 )
 
-// setAttributes sets attributes some at a time, so that no list of tags is allocated.
+// setAttributes sets attributes, without a list of tags.
 func setAttributes(s *twinspan.Span, attributes []attribute.KeyValue) {
-	var list [8]twinspan.Tag
-	for len(attributes) > 0 {
-		n := 0
-		for n < len(list) && len(attributes) > 0 {
-			if a := &attributes[0]; a.Valid() {
-				list[n] = tag(a)
-				n++
+	if len(attributes) > 0 {
+		s.SetTagsFunc(len(attributes), func(i int) twinspan.Tag {
+			if !attributes[i].Valid() {
+				return twinspan.Tag{}
 			}
-			attributes = attributes[1:]
-		}
-		s.SetTags(list[:n]...)
+			return tag(&attributes[i])
+		})
 	}
 }
 

@@ -12,12 +12,15 @@ import (
 
 // Propagator carries trace context and baggage in the formats that the Tracer is configured for. It is an OpenTelemetry
 // propagation.TextMapPropagator and safe for concurrent use.
-type Propagator struct{ native *twinspan.Tracer }
+type Propagator struct {
+	native  *twinspan.Tracer
+	nothing trace.Span // does nothing
+}
 
 // NewPropagator gives the propagator of a Tracer. A nil tracer carries nothing.
 func NewPropagator(native *twinspan.Tracer) Propagator {
 	twinspan.UseContextFace(&face)
-	return Propagator{native}
+	return Propagator{native, trace.SpanFromContext(context.Background())}
 }
 
 // headerBaggage is the header of W3C Baggage.
@@ -69,7 +72,7 @@ func (p Propagator) Extract(ctx context.Context, carrier propagation.TextMapCarr
 		ctx = withBaggage(ctx, items, carrier.Get(headerBaggage))
 	}
 	if found.Valid() {
-		ctx = &remote{Context: ctx, Span: trace.SpanFromContext(context.Background()), native: found}
+		ctx = &remote{Context: ctx, Span: p.nothing, native: found}
 	}
 	return ctx
 }

@@ -84,25 +84,38 @@ func (f *File) Append(line []byte, now time.Time) Outcome {
 	return o
 }
 
-// Write writes lines at once, which are n, behind what Append took. It does not keep them.
-func (f *File) Write(lines []byte, n int, now time.Time) Outcome {
+// Write writes chunks of whole lines at once, which are n, behind what Append took. It does not keep them.
+func (f *File) Write(chunks [][]byte, n int, now time.Time) Outcome {
 	o := f.Flush(now)
-	if f.config.Roll == Size && f.size+int64(len(lines)) > f.config.MaxBytes {
-		for len(lines) > 0 {
-			i := bytes.IndexByte(lines, '\n') + 1
-			if i == 0 {
-				i = len(lines)
+	if f.config.Roll == Size && f.size+sizeOf(chunks) > f.config.MaxBytes {
+		for _, lines := range chunks {
+			for len(lines) > 0 {
+				i := bytes.IndexByte(lines, '\n') + 1
+				if i == 0 {
+					i = len(lines)
+				}
+				o = o.plus(f.Append(lines[:i], now))
+				lines = lines[i:]
 			}
-			o = o.plus(f.Append(lines[:i], now))
-			lines = lines[i:]
 		}
 		return o.plus(f.Flush(now))
 	}
-	own := f.buffer
-	f.buffer, f.lines = lines, n
-	o = o.plus(f.Flush(now))
-	f.buffer = own
-	return o
+	return o.plus(outcome(n, f.write(chunks, now)))
+}
+
+func sizeOf(chunks [][]byte) (n int64) {
+	for _, c := range chunks {
+		n += int64(len(c))
+	}
+	return n
+}
+
+// outcome is that of a write of some lines.
+func outcome(lines int, err error) Outcome {
+	if err != nil {
+		return Outcome{Lost: lines, Err: err}
+	}
+	return Outcome{Written: lines}
 }
 
 func (o Outcome) plus(p Outcome) Outcome {
@@ -122,20 +135,16 @@ func (f *File) Flush(now time.Time) Outcome {
 	if f.lines == 0 {
 		return Outcome{}
 	}
-	lines := f.lines
-	err := f.write(now)
+	o := outcome(f.lines, f.write([][]byte{f.buffer}, now))
 	f.buffer, f.lines = f.buffer[:0], 0
 	if cap(f.buffer) > 4*bufferBytes {
 		f.buffer = nil // one huge line is no reason to keep its room
 	}
-	if err != nil {
-		return Outcome{Lost: lines, Err: err}
-	}
-	return Outcome{Written: lines}
+	return o
 }
 
-func (f *File) write(now time.Time) error {
-	if err := f.ready(now); err != nil {
+func (f *File) write(chunks [][]byte, now time.Time) error {
+	if err := f.ready(sizeOf(chunks), now); err != nil {
 		return err
 	}
 	if f.torn {
@@ -145,7 +154,7 @@ func (f *File) write(now time.Time) error {
 		f.torn = false
 		f.size++
 	}
-	n, err := f.file.Write(f.buffer)
+	n, err := writeParts(f.file, chunks)
 	if err != nil {
 		if n > 0 {
 			// The disk filled up in the middle of a line. Cut it off, so that what comes later stands on a line of its own.
@@ -163,8 +172,8 @@ func (f *File) write(now time.Time) error {
 	return nil
 }
 
-// ready sees to it that the file is open, is the one of its name, and is of the present period.
-func (f *File) ready(now time.Time) error {
+// ready sees to it that the file is open, is the one of its name, is of the present period, and has room for size bytes.
+func (f *File) ready(size int64, now time.Time) error {
 	if f.file != nil && now.Sub(f.checked) >= checkInterval {
 		f.checked = now
 		if !f.current() {
@@ -176,7 +185,7 @@ func (f *File) ready(now time.Time) error {
 			return err
 		}
 	}
-	if f.due(now) {
+	if f.due(size, now) {
 		if err := f.roll(); err != nil {
 			return err
 		}
@@ -233,13 +242,13 @@ func (f *File) openNow() error {
 	return nil
 }
 
-// due says whether the file has to be rolled before the buffer is written.
-func (f *File) due(now time.Time) bool {
+// due says whether the file has to be rolled before size bytes are written.
+func (f *File) due(size int64, now time.Time) bool {
 	if f.size == 0 {
 		return false
 	}
 	if f.config.Roll == Size {
-		return f.size+int64(len(f.buffer)) > f.config.MaxBytes
+		return f.size+size > f.config.MaxBytes
 	}
 	return f.over(now)
 }
