@@ -54,14 +54,15 @@ func (c Client) Dialer(setting string, log *slog.Logger) (*Dialer, error) {
 			paths = append(paths, path)
 		}
 	}
-	current, err := reload.New(setting, paths, c.load, log)
+	current, err := reload.New(setting, paths, c.Load, log)
 	if err != nil {
 		return nil, err
 	}
 	return &Dialer{current: current.Get, plain: net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}}, nil
 }
 
-func (c Client) load() (*tls.Config, error) {
+// Load reads the files once.
+func (c Client) Load() (*tls.Config, error) {
 	t := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName, InsecureSkipVerify: c.InsecureSkipVerify}
 	if c.CAFile != "" {
 		roots, err := pool("ca_file", c.CAFile)

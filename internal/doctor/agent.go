@@ -3,6 +3,7 @@ package doctor
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -40,17 +41,32 @@ func (s samples) reasons(name string) string {
 // maxMetrics bounds a metrics page.
 const maxMetrics = 16 << 20
 
+// errNotLetIn says that a token is missing or not enough.
+var errNotLetIn = errors.New("it wants a token of the role operate")
+
 // metrics reads a page in Prometheus' text format, version 0.0.4.
 func (x *examination) metrics(ctx context.Context, base string) (samples, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(base, "/")+"/metrics", nil)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := x.client.Do(req)
+	if err := authorize(req, nil, x.AgentTokenFile); err != nil {
+		return nil, err
+	}
+	client := x.client
+	if secure, err := tlsOf(&x.AgentTLS); err != nil {
+		return nil, err
+	} else if secure != nil {
+		client = &http.Client{Timeout: askTimeout, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: secure, DisableKeepAlives: true}}
+	}
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden {
+		return nil, fmt.Errorf("%s answers %s: %w", req.URL, resp.Status, errNotLetIn)
+	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s answers %s", req.URL, resp.Status)
 	}
@@ -87,7 +103,16 @@ func (x *examination) agent(ctx context.Context) {
 	}
 	first, err := x.metrics(ctx, x.AgentURL)
 	if err != nil {
-		x.add(check, Problem, "start 'twinspan agent' on this host, or name its HTTP port (http.address) with -agent", "it cannot be asked: %s", plain(err))
+		do := "start 'twinspan agent' on this host, or name its HTTP port (http.address) with -agent"
+		switch text := err.Error(); {
+		case errors.Is(err, errNotLetIn):
+			do = "give one with -agent-token-file (docs/security.md)"
+		case strings.Contains(text, "x509") || strings.Contains(text, "certificate"):
+			do = "give the authority's certificate with -agent-ca-file, and -agent-cert-file and -agent-key-file where it wants one of its clients"
+		case strings.Contains(text, "read the token"):
+			do = "name a file that this user may read with -agent-token-file"
+		}
+		x.add(check, Problem, do, "it cannot be asked: %s", plain(err))
 		return
 	}
 	files, found := first.sum("twinspan_agent_files")

@@ -28,7 +28,7 @@ func plain(err error) string {
 	var name x509.HostnameError
 	var dns *net.DNSError
 	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case refused(err):
 		return where + "nothing listens there (connection refused)"
 	case errors.Is(err, context.DeadlineExceeded), isTimeout(err):
 		return where + "no answer in time"
@@ -43,6 +43,8 @@ func plain(err error) string {
 	}
 	return where + err.Error()
 }
+
+func refused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }
 
 func isTimeout(err error) bool {
 	var t interface{ Timeout() bool }
@@ -82,16 +84,6 @@ func (x *examination) ask(ctx context.Context, path string, query url.Values, v 
 // collector looks whether the collector can be reached, and what it has of the service.
 func (x *examination) collector(ctx context.Context) {
 	const check = "collector"
-	for _, name := range slices.Sorted(maps.Keys(x.Receivers)) {
-		conn, err := (&net.Dialer{Timeout: askTimeout}).DialContext(ctx, "tcp", x.Receivers[name])
-		if err != nil {
-			x.add(check, Problem, "see that the collector listens on an address that this host reaches: the default is 127.0.0.1 (docs/configuration.md)",
-				"its port for %s, %s, takes no connection: %s", name, x.Receivers[name], plain(err))
-			continue
-		}
-		_ = conn.Close()
-		x.add(check, OK, "", "its port for %s, %s, takes connections", name, x.Receivers[name])
-	}
 	if x.Collector == nil {
 		return
 	}

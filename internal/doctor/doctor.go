@@ -1,7 +1,7 @@
 // Package doctor checks how a service is set up for tracing: the settings of its tracer, its log directory, the agent and the
 // collector behind it, and whether it continues the traces of its callers. Each finding says what to do about it. The package
 // changes nothing but a file of no content that it makes and removes again to see whether a directory can be written, and it
-// sends nothing but what a service's user asks for by name.
+// sends nothing but what a service's user asks for by name, and requests without spans to where the service's settings send its spans.
 //
 // It reads the collector through its API only, as everybody may; it knows no store.
 package doctor
@@ -15,6 +15,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/twinspan/twinspan/internal/certificate"
 )
 
 // Level says how bad a finding is.
@@ -29,7 +31,7 @@ const (
 
 // Finding is one thing that was looked at.
 type Finding struct {
-	// Check is what was checked: settings, logs, agent, collector, propagation.
+	// Check is what was checked: settings, logs, agent, export, collector, propagation.
 	Check string `json:"check"`
 	Level Level  `json:"level"`
 	// What was found.
@@ -58,10 +60,13 @@ type Options struct {
 	AgentURL   string
 	AgentPaths []string
 	Follows    func(dir string) bool
+	// AgentTokenFile has the token for AgentURL, which needs the role operate; AgentTLS is for one of https.
+	AgentTokenFile string
+	AgentTLS       certificate.Client
 	// Collector asks the collector, or is nil.
 	Collector Ask
-	// Receivers are addresses of the collector that have to take connections, by name.
-	Receivers map[string]string
+	// Ports are where spans are sent, beside those that Environ and ConfigFile name. They have to take requests.
+	Ports []Port
 	// URL is the page of the service to send requests to, to see whether their traces go on.
 	URL string
 	// Wait is how long the trace of such a request is looked for, and how long the agent is watched.
@@ -103,6 +108,8 @@ func Run(ctx context.Context, o Options) *Report {
 	x.settings()
 	x.logs()
 	x.agent(ctx)
+	x.exporters()
+	x.ports(ctx)
 	x.collector(ctx)
 	x.propagation(ctx)
 	for _, f := range x.Findings {

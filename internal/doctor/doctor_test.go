@@ -306,10 +306,9 @@ func TestCollector(t *testing.T) {
 	defer secure.Close()
 	expect(t, Options{App: "pay", LogDir: dir, Collector: at(secure.URL)}, Problem, "not trusted here", "-ca-file")
 	expect(t, Options{App: "pay", LogDir: dir, Collector: at("https" + strings.TrimPrefix(s.URL, "http"))}, Problem, "use http://")
-	address := strings.TrimPrefix(s.URL, "http://")
-	expect(t, Options{LogDir: dir, Receivers: map[string]string{"agents": address}}, OK, "its port for agents", address)
+	push := Port{Named: "agent.collector", Protocol: AgentPush, URL: s.URL + "/v1/push"}
 	s.Close()
-	expect(t, Options{LogDir: dir, Receivers: map[string]string{"agents": address}}, Problem, "takes no connection")
+	expect(t, Options{LogDir: dir, Ports: []Port{push}}, Problem, "nothing listens there", "an address that this host reaches")
 }
 
 // TestPropagation asks a service that reads W3C and SOFATracer's headers.

@@ -26,7 +26,7 @@ var arrows = []struct {
 }{
 	{"cmd/twinspan", []string{"internal/app"}},
 	{"internal/app", []string{"*"}},
-	{"internal/doctor", []string{"internal/digestlog", "sdk"}},
+	{"internal/doctor", []string{"internal/digestlog", "internal/certificate", "sdk"}},
 	{"internal/config", []string{"internal/api", "internal/query", "internal/alert", "internal/ingest", "internal/collect", "internal/store", "internal/series", "internal/bus", "internal/agent", "internal/access", "internal/certificate"}},
 	{"internal/api", []string{"internal/query", "internal/alert", "docs/api"}},
 	{"internal/query", []string{"internal/store", "internal/series"}},
