@@ -16,8 +16,8 @@ Usage: twinspan doctor [flags]
 
 Checks how a service is set up for tracing, and says what to do about what is wrong: the tracer's settings (-config FILE, SOFA_TRACER_*,
 OTEL_*), its log directory, the agent (-agent, -agent-config), where it exports to (OTEL_EXPORTER_*, -otlp, -otlp-grpc, -zipkin), the
-collector (-collector), and whether the service continues the traces of its callers (-url). Run it as the service's user, with the service's environment. What is not named is not checked;
-settings and log directory always are. Exit status 1 where there is a problem.
+collector (-collector), and whether the service continues the traces of its callers (-url). Run it as the service's user, with the service's
+environment. What is not named is not checked; settings and log directory always are. Exit status 1 where there is a problem.
 
 Examples:
   twinspan doctor -config /etc/pay/sofa.tracer.properties
@@ -57,7 +57,7 @@ func runDoctor(t *toolRun) error {
 	t.flags.StringVar(&o.ConfigFile, "config", "", "properties `FILE` of the tracer; default $SOFA_TRACER_CONFIG_FILE")
 	t.flags.StringVar(&o.LogDir, "log-dir", "", "log `DIR`, in place of the setting log_dir")
 	t.flags.StringVar(&o.AgentURL, "agent", "", "`URL` of the HTTP port of this host's agent, such as http://localhost:8680")
-	agentFile := t.flags.String("agent-config", "", "configuration `FILE` of the agent (YAML): does it follow the log directory, does its collector take connections")
+	agentFile := t.flags.String("agent-config", "", "configuration `FILE` of the agent (YAML): does it follow the log directory, does its collector take requests")
 	t.flags.StringVar(&o.AgentTokenFile, "agent-token-file", "", "`FILE` with the bearer token for it (role operate)")
 	t.flags.StringVar(&o.AgentTLS.CAFile, "agent-ca-file", "", "`FILE` with the certificates that vouch for it; without it those of the system")
 	t.flags.StringVar(&o.AgentTLS.CertFile, "agent-cert-file", "", "`FILE` with the certificate to show to it")
