@@ -329,6 +329,12 @@ func (d *lineDecoder) splitStat(line string) (head [6]string, keys []field, shif
 		return head, keys, false, true
 	}
 	steps := budget
-	keys, ok = p.fit(keys, 2, n-4, d.comp.stat, &steps)
-	return head, keys, n-6 > len(d.comp.stat), ok
+	fit, ok := p.fit(keys, 2, n-4, d.comp.stat, &steps)
+	if !ok && n-6 == len(d.comp.stat) { // such as an overflow key, which is no HTTP method
+		for i, c := range d.comp.stat {
+			keys = append(keys, field{key: c.name, val: p.text(2+i, 3+i)})
+		}
+		return head, keys, false, true
+	}
+	return head, fit, n-6 > len(d.comp.stat), ok
 }
