@@ -24,7 +24,7 @@ func eachItem(s string, yield func(key, val string)) {
 	for s != "" {
 		item, rest, _ := strings.Cut(s, "&")
 		if k, v, ok := strings.Cut(item, "="); ok {
-			yield(unescapeItem(k), unescapeItem(v))
+			yield(unescape(k, itemEscapes), unescape(v, itemEscapes))
 		}
 		s = rest
 	}
@@ -38,32 +38,4 @@ func baggageItem(s, key string) (val string) {
 		}
 	})
 	return val
-}
-
-// unescapeItem undoes %26, %3D and %25.
-func unescapeItem(s string) string {
-	if strings.IndexByte(s, '%') < 0 {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '%' && i+3 <= len(s) {
-			switch s[i+1 : i+3] {
-			case "26":
-				b.WriteByte('&')
-				i += 2
-				continue
-			case "3D":
-				b.WriteByte('=')
-				i += 2
-				continue
-			case "25":
-				b.WriteByte('%')
-				i += 2
-				continue
-			}
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
 }

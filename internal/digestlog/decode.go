@@ -183,42 +183,27 @@ func ownColumn(text, mark string) (line, object string, ok bool) {
 	if i < 0 || i+1 >= len(text) || text[i+1] != '{' || !strings.Contains(text[i:], mark) {
 		return text, "", false
 	}
-	return text[:i], unescapeColumn(text[i+1:]), true
+	return text[:i], unescape(text[i+1:], columnEscapes), true
 }
 
 // unescapeOwn undoes what Twinspan escapes in the columns of its text lines: commas and line breaks, nothing else.
 func unescapeOwn(fields []field) {
 	for i := range fields {
-		if strings.IndexByte(fields[i].val, '%') >= 0 {
-			fields[i].val = ownEscapes.Replace(fields[i].val)
-		}
+		fields[i].val = unescape(fields[i].val, ownEscapes)
 	}
 }
 
-// ownEscapes is read only.
-var ownEscapes = strings.NewReplacer("%2C", ",", "%0A", "\n", "%0D", "\r")
+// The escapes of a line's columns, of the last one, and of an item of baggage. They are read only.
+var (
+	ownEscapes    = strings.NewReplacer("%2C", ",", "%0A", "\n", "%0D", "\r")
+	columnEscapes = strings.NewReplacer("%2C", ",", "%2c", ",", "%25", "%")
+	itemEscapes   = strings.NewReplacer("%26", "&", "%3D", "=", "%25", "%")
+)
 
-// unescapeColumn undoes %2C and %25.
-func unescapeColumn(s string) string {
+// unescape undoes some escapes; most texts have none.
+func unescape(s string, escapes *strings.Replacer) string {
 	if strings.IndexByte(s, '%') < 0 {
 		return s
 	}
-	var b strings.Builder
-	b.Grow(len(s))
-	for i := 0; i < len(s); i++ {
-		if s[i] == '%' && i+3 <= len(s) {
-			switch s[i+1 : i+3] {
-			case "2C", "2c":
-				b.WriteByte(',')
-				i += 2
-				continue
-			case "25":
-				b.WriteByte('%')
-				i += 2
-				continue
-			}
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
+	return escapes.Replace(s)
 }

@@ -1,6 +1,7 @@
 package digestlog
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -348,7 +349,7 @@ func (d *lineDecoder) status(h *span.Half, n *notes) span.Status {
 	case ruleRPC:
 		ok = code == "00" || code == "0" || code == ""
 	case ruleHTTP:
-		ok = httpSuccess(code)
+		ok = span.SOFAHTTPSuccess(code)
 	case ruleSQL:
 		ok = code == "success"
 	case ruleError:
@@ -357,21 +358,12 @@ func (d *lineDecoder) status(h *span.Half, n *notes) span.Status {
 		if code == "" && n.errorText == "" {
 			return span.StatusUnset
 		}
-		ok = code == "success" || httpSuccess(code) || code == "" && strings.TrimSpace(n.errorText) == ""
+		ok = code == "success" || span.SOFAHTTPSuccess(code) || code == "" && strings.TrimSpace(n.errorText) == ""
 	}
 	if ok {
 		return span.StatusOK
 	}
 	return span.StatusError
-}
-
-// httpSuccess is SOFATracer's rule for HTTP.
-func httpSuccess(code string) bool {
-	switch code {
-	case "00", "301", "302":
-		return true
-	}
-	return len(code) == 3 && (code[0] == '1' || code[0] == '2') && digit(code[1]) && digit(code[2])
 }
 
 // guessType tells the type of a component without a table by the fields that it has.
@@ -402,9 +394,9 @@ func (d *lineDecoder) sides(h *span.Half, n *notes) {
 	if n.url != "" {
 		host, _ := span.SplitURL(n.url)
 		if h.Kind.CalleeSide() {
-			local = first(local, host)
+			local = cmp.Or(local, host)
 		} else {
-			peer = first(peer, host)
+			peer = cmp.Or(peer, host)
 		}
 	}
 	switch {
@@ -414,10 +406,10 @@ func (d *lineDecoder) sides(h *span.Half, n *notes) {
 	case n.broker != "":
 		peer = n.broker
 	case n.endpoint != "":
-		peer = endpointAddr(n.endpoint)
+		peer = span.SOFAEndpoint(n.endpoint)
 	}
-	h.LocalAddr = first(h.LocalAddr, first(local, d.src.Host))
-	h.PeerAddr = first(h.PeerAddr, peer)
+	h.LocalAddr = cmp.Or(h.LocalAddr, local, d.src.Host)
+	h.PeerAddr = cmp.Or(h.PeerAddr, peer)
 	if h.Peer == "" {
 		h.Peer = d.peer(n)
 	}
@@ -427,30 +419,13 @@ func (d *lineDecoder) sides(h *span.Half, n *notes) {
 func (d *lineDecoder) peer(n *notes) string {
 	switch d.comp.shape {
 	case shapeSQL:
-		return storeName(n.dbType, n.dbName)
+		return span.StoreName(n.dbType, n.dbName)
 	case shapeStore:
-		return storeName(n.dbType, n.dbInstance)
+		return span.StoreName(n.dbType, n.dbInstance)
 	case shapeQueue:
-		return storeName(d.comp.system, n.dest)
+		return span.StoreName(d.comp.system, n.dest)
 	}
 	return n.remoteApp
-}
-
-func storeName(system, name string) string {
-	if name == "" {
-		return system
-	}
-	return system + ":" + name
-}
-
-// endpointAddr gives the first host:port of a database.endpoint; "" for H2, where SOFATracer writes the JDBC address and
-// a port of -1.
-func endpointAddr(endpoint string) string {
-	if strings.HasPrefix(endpoint, "jdbc:") || strings.HasSuffix(endpoint, ":-1") {
-		return ""
-	}
-	endpoint, _, _ = strings.Cut(endpoint, ",")
-	return endpoint
 }
 
 // operation names what is done, with few different names.
@@ -473,11 +448,4 @@ func (d *lineDecoder) operation(t span.Type, n *notes) string {
 		}
 	}
 	return d.comp.name
-}
-
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

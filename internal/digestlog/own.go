@@ -1,6 +1,7 @@
 package digestlog
 
 import (
+	"cmp"
 	"encoding/hex"
 	"strings"
 
@@ -26,7 +27,7 @@ func (d *lineDecoder) ownField(h *span.Half, n *notes, p *span.Payload, f *field
 	case "remote.address":
 		h.PeerAddr = f.val
 	case "remote.app":
-		h.Peer = first(f.val, h.Peer)
+		h.Peer = cmp.Or(f.val, h.Peer)
 	case "instance":
 		h.Instance = f.val
 	case "operation":

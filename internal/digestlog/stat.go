@@ -1,6 +1,7 @@
 package digestlog
 
 import (
+	"cmp"
 	"encoding/base64"
 	"slices"
 	"strings"
@@ -237,7 +238,7 @@ func (d *lineDecoder) ownStat(s *span.Stat, fields []field) *RejectError {
 		case "operation":
 			s.Operation = f.val
 		case "instance":
-			s.Instance = first(f.val, s.Instance)
+			s.Instance = cmp.Or(f.val, s.Instance)
 		case "span.kind":
 			if kind, err := span.ParseKind(f.val); err == nil {
 				s.Kind = kind

@@ -1,8 +1,8 @@
 package span
 
 import (
+	"cmp"
 	"encoding/binary"
-	"net"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -210,7 +210,7 @@ func (a *described) note(h *Half, key string, v Value) {
 	case "network.peer.address", "net.sock.peer.addr", "net.peer.ip":
 		a.peerAt.host = v.Text()
 	case "net.peer.name":
-		a.peerAt.host = first(a.peerAt.host, v.Text())
+		a.peerAt.host = cmp.Or(a.peerAt.host, v.Text())
 	case "network.peer.port", "net.peer.port", "net.sock.peer.port":
 		a.peerAt.port = v
 	case "network.local.address", "net.sock.host.addr":
@@ -257,7 +257,7 @@ func (a *described) operation() string {
 	case a.rpcService != "":
 		return a.rpcService + "/" + a.rpcMethod
 	case a.httpMethod != "":
-		return strings.TrimSpace(a.httpMethod + " " + first(a.httpRoute, a.httpPath))
+		return strings.TrimSpace(a.httpMethod + " " + cmp.Or(a.httpRoute, a.httpPath))
 	case a.dbOperation != "":
 		return strings.TrimSpace(a.dbOperation + " " + a.dbTable)
 	case a.mqDestination != "":
@@ -347,25 +347,4 @@ func (d *Describer) room(n int) []byte {
 func (d *Describer) keep(b []byte) string {
 	d.Room = d.Room[:len(d.Room)+len(b)]
 	return unsafe.String(unsafe.SliceData(b), len(b))
-}
-
-// HostPort joins a host and a port; either may be empty, a port of 0 is none.
-func HostPort(host, port string) string {
-	switch {
-	case host == "":
-		return ""
-	case port == "" || port == "0":
-		return host
-	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return host
-	}
-	return net.JoinHostPort(host, port)
-}
-
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

@@ -1,6 +1,7 @@
 package jaeger
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"net/netip"
@@ -85,7 +86,7 @@ func (n *notes) tag(key string, v span.Value) (said bool) {
 			return true
 		default:
 			n.status = span.StatusError
-			n.message = first(n.message, text)
+			n.message = cmp.Or(n.message, text)
 		}
 	case "otel.status_code":
 		switch v.Text() {
@@ -106,11 +107,11 @@ func (n *notes) tag(key string, v span.Value) (said bool) {
 	case "peer.hostname":
 		n.peerHost = v.Text()
 	case "peer.ipv4":
-		n.peerHost = first(n.peerHost, ipv4(v))
+		n.peerHost = cmp.Or(n.peerHost, ipv4(v))
 	case "peer.ipv6":
-		n.peerHost = first(n.peerHost, v.Text())
+		n.peerHost = cmp.Or(n.peerHost, v.Text())
 	case "peer.address":
-		n.peerHost = first(n.peerHost, v.Text())
+		n.peerHost = cmp.Or(n.peerHost, v.Text())
 	case "peer.port":
 		n.peerPort = v.Text()
 	case "db.type":
@@ -136,7 +137,7 @@ func ipv4(v span.Value) string {
 
 // newProcess takes app and instance out of a process.
 func newProcess(service string, tags span.Payload) process {
-	p := process{app: first(service, "unknown_service"), resource: tags}
+	p := process{app: cmp.Or(service, "unknown_service"), resource: tags}
 	// In the order in which they count.
 	names := [...]string{"service.instance.id", "host.name", "hostname", "k8s.pod.name", "ip", "client-uuid"}
 	var values [len(names)]string
@@ -149,7 +150,7 @@ func newProcess(service string, tags span.Payload) process {
 		return true
 	})
 	for _, v := range values {
-		p.instance = first(p.instance, v)
+		p.instance = cmp.Or(p.instance, v)
 	}
 	return p
 }
@@ -240,7 +241,7 @@ func (r *record) link(h *span.Half) span.Payload {
 
 // describe fills in what OpenTracing's tags tell; those of OpenTelemetry are read for all protocols alike.
 func (n *notes) describe(h *span.Half) {
-	h.Component = first(n.scope, n.component)
+	h.Component = cmp.Or(n.scope, n.component)
 	switch {
 	case h.Kind == span.KindInternal:
 		return
@@ -250,9 +251,9 @@ func (n *notes) describe(h *span.Half) {
 			h.Peer = n.queue
 		}
 	case n.dbType == "redis" || n.dbType == "memcached":
-		h.Type, h.Peer = span.TypeCache, named(n.dbType, n.dbName)
+		h.Type, h.Peer = span.TypeCache, span.StoreName(n.dbType, n.dbName)
 	case n.dbType != "" && h.Kind.CallerSide():
-		h.Type, h.Peer = span.TypeDB, named(n.dbType, n.dbName)
+		h.Type, h.Peer = span.TypeDB, span.StoreName(n.dbType, n.dbName)
 	}
 	h.PeerAddr = span.HostPort(n.peerHost, n.peerPort)
 	if h.PeerAddr == "" && n.url != "" && h.Kind.CallerSide() {
@@ -261,13 +262,6 @@ func (n *notes) describe(h *span.Half) {
 	if h.Type == span.TypeInternal && n.url != "" {
 		h.Type = span.TypeHTTP
 	}
-}
-
-func named(system, name string) string {
-	if name == "" {
-		return system
-	}
-	return system + ":" + name
 }
 
 // micros gives a time or duration in ns, or below 0 where it has no place there.
@@ -280,14 +274,7 @@ func micros(n int64) int64 {
 
 // log appends a Jaeger log as an event. Its name is its field "event", else "log".
 func (r *record) log(at int64, name string, fields span.Payload) {
-	r.payload = r.payload.AppendEvent(max(at, 0), first(name, "log"), fields)
-}
-
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
+	r.payload = r.payload.AppendEvent(max(at, 0), cmp.Or(name, "log"), fields)
 }
 
 // traceOf makes a trace id of its two halves.

@@ -1,6 +1,7 @@
 package otlp
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/cespare/xxhash/v2"
@@ -141,8 +142,8 @@ func (d *decoder) setProcess(resource span.Payload) error {
 		}
 		return true
 	})
-	d.process.App = first(app, "unknown_service")
-	d.process.Instance = first(instance, first(host, pod))
+	d.process.App = cmp.Or(app, "unknown_service")
+	d.process.Instance = cmp.Or(instance, host, pod)
 	d.appHash = xxhash.Sum64String(d.process.App)
 	return nil
 }
@@ -152,13 +153,6 @@ func firstText(have string, v span.Value) string {
 		return have
 	}
 	return v.Text()
-}
-
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 func (d *decoder) scopeSpans(m []byte) error {

@@ -1,6 +1,7 @@
 package skywalking
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -99,7 +100,7 @@ func (d *decoder) add(s *segment) error {
 	if d.spans += len(s.spans); d.spans > d.limits.MaxSpans {
 		return fmt.Errorf("%w: it has more than %d spans", ingest.ErrTooLarge, d.limits.MaxSpans)
 	}
-	shared := span.Half{Route: span.RouteSkyWalking, Coarse: true, App: first(s.service, "unknown_service"), Instance: s.instance}
+	shared := span.Half{Route: span.RouteSkyWalking, Coarse: true, App: cmp.Or(s.service, "unknown_service"), Instance: s.instance}
 	var exact bool
 	if shared.Trace, exact = id.ParseTrace(s.trace); !exact {
 		shared.TraceText = s.trace
@@ -182,7 +183,7 @@ func (o *object) describe(h *span.Half) {
 	case layerRPC, layerFAAS:
 		h.Type = span.TypeRPC
 	}
-	h.ResultCode = first(o.tag("http.status_code"), first(o.tag("status_code"), o.tag("rpc.status_code")))
+	h.ResultCode = cmp.Or(o.tag("http.status_code"), o.tag("status_code"), o.tag("rpc.status_code"))
 	if o.kind == typeExit {
 		h.Peer = o.store(h.Type)
 	}
@@ -193,20 +194,13 @@ func (o *object) store(t span.Type) string {
 	system := componentSystem(o.component)
 	switch t {
 	case span.TypeDB:
-		return named(first(system, strings.ToLower(first(o.tag("db.type"), "sql"))), o.tag("db.instance"))
+		return span.StoreName(cmp.Or(system, strings.ToLower(cmp.Or(o.tag("db.type"), "sql"))), o.tag("db.instance"))
 	case span.TypeCache:
-		return named(first(system, strings.ToLower(first(o.tag("cache.type"), "cache"))), "")
+		return span.StoreName(cmp.Or(system, strings.ToLower(cmp.Or(o.tag("cache.type"), "cache"))), "")
 	case span.TypeMQ:
-		return named(first(system, "mq"), first(o.tag("mq.topic"), o.tag("mq.queue")))
+		return span.StoreName(cmp.Or(system, "mq"), cmp.Or(o.tag("mq.topic"), o.tag("mq.queue")))
 	}
 	return ""
-}
-
-func named(system, name string) string {
-	if name == "" {
-		return system
-	}
-	return system + ":" + name
 }
 
 // firstAddress gives the first of the addresses that a peer may list.
@@ -271,8 +265,8 @@ func (o *object) payload(h *span.Half, s *segment) (p span.Payload) {
 			}
 			continue
 		}
-		if trace, _ := id.ParseTrace(first(r.trace, s.trace)); !trace.IsZero() && r.segment != "" {
-			p = p.AppendLink(trace, spanID(r.segment, r.span), span.Payload(nil).AppendAttr("sw.trace_id", span.String(first(r.trace, s.trace))))
+		if trace, _ := id.ParseTrace(cmp.Or(r.trace, s.trace)); !trace.IsZero() && r.segment != "" {
+			p = p.AppendLink(trace, spanID(r.segment, r.span), span.Payload(nil).AppendAttr("sw.trace_id", span.String(cmp.Or(r.trace, s.trace))))
 		}
 	}
 	for _, e := range o.logs {
@@ -294,7 +288,7 @@ func (e *event) append(p span.Payload) span.Payload {
 	for _, kv := range e.data {
 		switch kv.key {
 		case "event":
-			name = first(kv.value, name)
+			name = cmp.Or(kv.value, name)
 			if name == "error" {
 				name = "exception"
 			}
@@ -334,11 +328,4 @@ func (o *object) tag(key string) string {
 		}
 	}
 	return ""
-}
-
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

@@ -1,6 +1,7 @@
 package zipkin
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -168,7 +169,7 @@ func (d *decoder) add(m *message, sum uint64) error {
 		d.left.Reject("timestamp", func() string { return fmt.Sprintf("span %s has no time at all", m.ID) })
 		return nil
 	}
-	h.App = first(m.LocalEndpoint.ServiceName, "unknown_service")
+	h.App = cmp.Or(m.LocalEndpoint.ServiceName, "unknown_service")
 	h.Instance = m.LocalEndpoint.ip()
 	h.Operation = m.Name
 	h.LocalAddr = m.LocalEndpoint.addr()
@@ -267,11 +268,4 @@ func (e *endpoint) addr() string {
 // isHex says that text is hex digits, not all zero.
 func isHex(text string) bool {
 	return strings.Trim(text, "0123456789abcdefABCDEF") == "" && strings.Trim(text, "0") != ""
-}
-
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

@@ -1,6 +1,7 @@
 package zipkin
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -51,7 +52,7 @@ func sofa(h *span.Half, m *message, dotted string) {
 	t := m.Tags
 	h.Coarse = true
 	h.Dotted = dotted
-	h.App = first(t.get("local.app"), h.App) // Zipkin's clients write service names in lower case
+	h.App = cmp.Or(t.get("local.app"), h.App) // Zipkin's clients write service names in lower case
 	h.ResultCode = t.get("result.code")
 	if trace, ok := sofaTrace(m.TraceID, h.Start/1e6); ok {
 		h.Trace, h.TraceText = trace, ""
@@ -66,10 +67,10 @@ func sofa(h *span.Half, m *message, dotted string) {
 	case c.queue && h.Kind == span.KindServer:
 		h.Kind = span.KindConsumer
 	}
-	h.Operation = first(t.get(tagOperation), first(c.operation, h.Operation))
-	h.Peer = first(c.peer, h.Peer)
-	h.LocalAddr = first(c.local, h.LocalAddr)
-	h.PeerAddr = first(c.peerAddr, h.PeerAddr)
+	h.Operation = cmp.Or(t.get(tagOperation), c.operation, h.Operation)
+	h.Peer = cmp.Or(c.peer, h.Peer)
+	h.LocalAddr = cmp.Or(c.local, h.LocalAddr)
+	h.PeerAddr = cmp.Or(c.peerAddr, h.PeerAddr)
 	h.Status = c.rule.status(h.ResultCode, t)
 	if h.Kind.CalleeSide() && h.Span == id.ServerSpanOf(dotted) {
 		c.form = formShared // our own SDK's exporter, whose servers say so by their 8-byte id
@@ -130,12 +131,12 @@ func componentOf(t tags, kind span.Kind) (c component) {
 		if kind.CalleeSide() {
 			c.local = host
 		} else {
-			c.peerAddr = first(span.HostPort(t.get("remote.host"), t.get("remote.port")), host)
+			c.peerAddr = cmp.Or(span.HostPort(t.get("remote.host"), t.get("remote.port")), host)
 		}
 	case t.has("sql"), t.has("database.name"):
 		sql := strings.ReplaceAll(t.get("sql"), "%2C", ",")
 		c = component{typ: span.TypeDB, rule: ruleSQL, operation: span.SQLOperation(sql),
-			peer: named(t.get("database.type"), t.get("database.name")), peerAddr: address(t.get("database.endpoint"))}
+			peer: span.StoreName(t.get("database.type"), t.get("database.name")), peerAddr: span.SOFAEndpoint(t.get("database.endpoint"))}
 	case t.has("service"):
 		c = component{typ: span.TypeRPC, rule: ruleCode, form: formShared, operation: t.get("service") + "#" + t.get("method"),
 			peer: t.get("remote.app"), local: span.HostPort(t.get("local.host"), t.get("local.port")),
@@ -151,7 +152,7 @@ func componentOf(t tags, kind span.Kind) (c component) {
 		c = queue("message", t.get("msg.channel"))
 	case t.has("db.type"):
 		c = component{typ: span.TypeDB, rule: ruleCode, operation: t.get("method"),
-			peer: named(t.get("db.type"), t.get("db.instance")), peerAddr: span.HostPort(t.get("peer.hostname"), t.get("peer.port"))}
+			peer: span.StoreName(t.get("db.type"), t.get("db.instance")), peerAddr: span.HostPort(t.get("peer.hostname"), t.get("peer.port"))}
 		if t.get("db.type") == "redis" {
 			c.typ = span.TypeCache
 		}
@@ -164,24 +165,7 @@ func componentOf(t tags, kind span.Kind) (c component) {
 }
 
 func queue(system, destination string) component {
-	return component{typ: span.TypeMQ, rule: ruleCode, form: formChild, operation: destination, peer: named(system, destination), queue: true}
-}
-
-// named gives the name of a store or queue.
-func named(system, name string) string {
-	if name == "" {
-		return system
-	}
-	return system + ":" + name
-}
-
-// address gives the first host:port of a database.endpoint, "" for what is none, such as H2's.
-func address(endpoint string) string {
-	if strings.HasPrefix(endpoint, "jdbc:") || strings.HasSuffix(endpoint, ":-1") {
-		return ""
-	}
-	endpoint, _, _ = strings.Cut(endpoint, ",")
-	return endpoint
+	return component{typ: span.TypeMQ, rule: ruleCode, form: formChild, operation: destination, peer: span.StoreName(system, destination), queue: true}
 }
 
 func (r rule) status(code string, t tags) span.Status {
@@ -190,7 +174,7 @@ func (r rule) status(code string, t tags) span.Status {
 	case ruleCode:
 		ok = code == "00"
 	case ruleHTTP:
-		ok = code == "00" || code == "301" || code == "302" || len(code) == 3 && (code[0] == '1' || code[0] == '2')
+		ok = span.SOFAHTTPSuccess(code)
 	case ruleSQL:
 		ok = code == "success"
 	case ruleError:
