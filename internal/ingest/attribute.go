@@ -6,7 +6,6 @@ import "github.com/twinspan/twinspan/internal/span"
 const (
 	fieldAttribute = 9
 	fieldDropped   = 10
-	wireBytes      = 2
 )
 
 // leastAttribute is the size of an attribute field that says nothing: its head.
@@ -28,7 +27,7 @@ func trim(p span.Payload, most int, bytes int64) (trimmed span.Payload, beyond, 
 			}
 			field := rest[:len(rest)-len(behind)]
 			rest = behind
-			if f.Number != fieldAttribute || f.Wire != wireBytes {
+			if f.Number != fieldAttribute || f.Wire != span.WireBytes {
 				keep(field)
 				continue
 			}
@@ -50,7 +49,7 @@ func trim(p span.Payload, most int, bytes int64) (trimmed span.Payload, beyond, 
 	count, beyond, large = 0, 0, 0
 	out := make(span.Payload, 0, len(p))
 	each(func(_ []byte, reason *int) { *reason++ }, func(field []byte) {
-		if f, _, _ := span.NextField(field); f.Number == fieldDropped && f.Wire == 0 {
+		if f, _, _ := span.NextField(field); f.Number == fieldDropped && f.Wire == span.WireVarint {
 			dropped += f.Num
 			return
 		}

@@ -39,7 +39,7 @@ func TestTrimAttributes(t *testing.T) {
 		{"none", nil, 0, 0, 0, 0},
 		{"within", attributes(10, 3), 10, 0, 0, 0},
 		{"too many", attributes(25, 3), 10, 15, 0, 15},
-		{"empty ones", bytes.Repeat([]byte{fieldAttribute<<3 | wireBytes, 0}, 30), 10, 20, 0, 20},
+		{"empty ones", bytes.Repeat([]byte{fieldAttribute<<3 | span.WireBytes, 0}, 30), 10, 20, 0, 20},
 		{"one too large", append(attributes(3, 200), attributes(3, 3)...), 3, 0, 3, 3},
 		{"the sender dropped some", before, 10, 2, 0, 9},
 		{"events are not attributes", append(attributes(2, 3), event...), 2, 0, 0, 0},

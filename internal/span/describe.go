@@ -97,7 +97,7 @@ func (a *described) read(h *Half, mark bool) bool {
 	rest := []byte(h.Payload)
 	for len(rest) > 0 {
 		var attr []byte
-		if rest[0] == fieldAttribute<<3|wireBytes && len(rest) > 1 && rest[1] < 0x80 && 2+int(rest[1]) <= len(rest) {
+		if rest[0] == fieldAttribute<<3|WireBytes && len(rest) > 1 && rest[1] < 0x80 && 2+int(rest[1]) <= len(rest) {
 			attr, rest = rest[2:2+rest[1]], rest[2+rest[1]:] // the usual case
 		} else {
 			var f Field
@@ -105,7 +105,7 @@ func (a *described) read(h *Half, mark bool) bool {
 			if f, rest, ok = NextField(rest); !ok {
 				return false
 			}
-			if f.Number != fieldAttribute || f.Wire != wireBytes {
+			if f.Number != fieldAttribute || f.Wire != WireBytes {
 				continue
 			}
 			attr = f.Data
@@ -125,9 +125,9 @@ func (a *described) read(h *Half, mark bool) bool {
 // attribute reads an OTLP KeyValue message; ok is false when it is malformed. The usual layout, a key and a text or a
 // number with lengths of one byte, is read without the loops.
 func attribute(m []byte) (key string, v Value, ok bool) {
-	if len(m) > 4 && m[0] == 1<<3|wireBytes && m[1] < 0x80 {
+	if len(m) > 4 && m[0] == 1<<3|WireBytes && m[1] < 0x80 {
 		n := 2 + int(m[1])
-		if n+2 <= len(m) && m[n] == 2<<3|wireBytes && m[n+1] < 0x80 && n+2+int(m[n+1]) == len(m) {
+		if n+2 <= len(m) && m[n] == 2<<3|WireBytes && m[n+1] < 0x80 && n+2+int(m[n+1]) == len(m) {
 			v, ok = attributeValue(m[n+2:])
 			return text(m[2:n]), v, ok
 		}
@@ -138,9 +138,9 @@ func attribute(m []byte) (key string, v Value, ok bool) {
 			return "", Value{}, false
 		}
 		switch {
-		case f.Number == 1 && f.Wire == wireBytes:
+		case f.Number == 1 && f.Wire == WireBytes:
 			key = text(f.Data)
-		case f.Number == 2 && f.Wire == wireBytes:
+		case f.Number == 2 && f.Wire == WireBytes:
 			if v, ok = attributeValue(f.Data); !ok {
 				return "", Value{}, false
 			}
@@ -151,7 +151,7 @@ func attribute(m []byte) (key string, v Value, ok bool) {
 
 // attributeValue reads an OTLP AnyValue message; what is inside arrays and maps is not looked at.
 func attributeValue(m []byte) (v Value, ok bool) {
-	if len(m) > 1 && m[0] == 1<<3|wireBytes && m[1] < 0x80 && 2+int(m[1]) == len(m) {
+	if len(m) > 1 && m[0] == 1<<3|WireBytes && m[1] < 0x80 && 2+int(m[1]) == len(m) {
 		return String(text(m[2:])), true
 	}
 	if len(m) > 1 && m[0] == 3<<3 {

@@ -2,7 +2,6 @@ package span
 
 import (
 	"encoding/binary"
-	"math"
 
 	"github.com/twinspan/twinspan/sdk/id"
 )
@@ -21,101 +20,6 @@ const (
 	fieldLink       = 13
 	fieldStatus     = 15
 )
-
-// wireBytes is the protobuf wire type of strings, bytes and messages.
-const wireBytes = 2
-
-// Field is one field of a protobuf message. Data aliases the message; Num holds varint and fixed values.
-type Field struct {
-	Number int
-	Wire   int
-	Data   []byte
-	Num    uint64
-}
-
-// NextField reads the first field of m and gives what is behind it. ok is false at the end and before malformed bytes,
-// which a caller tells apart by len(m).
-func NextField(m []byte) (f Field, rest []byte, ok bool) {
-	tag, n := binary.Uvarint(m)
-	if n <= 0 || tag>>3 == 0 || tag>>3 > math.MaxInt32 {
-		return f, m, false
-	}
-	f.Number, f.Wire = int(tag>>3), int(tag&7)
-	b := m[n:]
-	switch f.Wire {
-	case 0:
-		if f.Num, n = binary.Uvarint(b); n <= 0 {
-			return f, m, false
-		}
-		return f, b[n:], true
-	case 1:
-		if len(b) < 8 {
-			return f, m, false
-		}
-		f.Num = binary.LittleEndian.Uint64(b)
-		return f, b[8:], true
-	case 5:
-		if len(b) < 4 {
-			return f, m, false
-		}
-		f.Num = uint64(binary.LittleEndian.Uint32(b))
-		return f, b[4:], true
-	case wireBytes:
-		size, n := binary.Uvarint(b)
-		if n <= 0 || size > uint64(len(b)-n) {
-			return f, m, false
-		}
-		f.Data = b[n : n+int(size) : n+int(size)]
-		return f, b[n+int(size):], true
-	}
-	return f, m, false
-}
-
-// EachField calls fn for every field of a message, in order; it is false when m is malformed, and fn was called for what
-// stands before the malformed byte.
-func EachField(m []byte, fn func(Field)) bool {
-	for len(m) > 0 {
-		f, rest, ok := NextField(m)
-		if !ok {
-			return false
-		}
-		fn(f)
-		m = rest
-	}
-	return true
-}
-
-// AppendBytesField appends a field of wire type 2.
-func AppendBytesField(b []byte, number int, data []byte) []byte {
-	b = binary.AppendUvarint(b, uint64(number)<<3|wireBytes)
-	b = binary.AppendUvarint(b, uint64(len(data)))
-	return append(b, data...)
-}
-
-// AppendStringField appends a field of wire type 2.
-func AppendStringField(b []byte, number int, data string) []byte {
-	b = binary.AppendUvarint(b, uint64(number)<<3|wireBytes)
-	b = binary.AppendUvarint(b, uint64(len(data)))
-	return append(b, data...)
-}
-
-// AppendVarintField appends a field of wire type 0, nothing when v is 0.
-func AppendVarintField(b []byte, number int, v uint64) []byte {
-	if v == 0 {
-		return b
-	}
-	b = binary.AppendUvarint(b, uint64(number)<<3)
-	return binary.AppendUvarint(b, v)
-}
-
-// AppendFixed64Field appends a field of wire type 1, nothing when v is 0.
-func AppendFixed64Field(b []byte, number int, v uint64) []byte {
-	if v == 0 {
-		return b
-	}
-	b = binary.AppendUvarint(b, uint64(number)<<3|1)
-	return binary.LittleEndian.AppendUint64(b, v)
-}
 
 // Attrs calls yield with every attribute, in order.
 func (p Payload) Attrs(yield func(key string, v Value) bool) {
@@ -205,7 +109,7 @@ func (p Payload) StatusMessage() (msg string) {
 
 func (p Payload) each(number int, fn func([]byte) bool) {
 	for f, rest, ok := NextField(p); ok; f, rest, ok = NextField(rest) {
-		if f.Number == number && f.Wire == wireBytes && !fn(f.Data) {
+		if f.Number == number && f.Wire == WireBytes && !fn(f.Data) {
 			return
 		}
 	}
@@ -217,7 +121,7 @@ func (p Payload) Limit(most int) (kept Payload, dropped int) {
 	const first, dropCount = fieldAttribute, 1 // the count of what is dropped of a field has the number behind it
 	var seen [3]int
 	for f, rest, ok := NextField(p); ok; f, rest, ok = NextField(rest) {
-		if i := f.Number - first; f.Wire == wireBytes && i >= 0 && i <= 4 && i%2 == 0 {
+		if i := f.Number - first; f.Wire == WireBytes && i >= 0 && i <= 4 && i%2 == 0 {
 			seen[i/2]++
 		}
 	}
@@ -237,9 +141,9 @@ func (p Payload) Limit(most int) (kept Payload, dropped int) {
 		}
 		i := f.Number - first
 		switch {
-		case i >= 0 && i <= 4 && i%2 == 0 && f.Wire == wireBytes && seen[i/2] >= most:
+		case i >= 0 && i <= 4 && i%2 == 0 && f.Wire == WireBytes && seen[i/2] >= most:
 			lost[i/2]++
-		case i >= dropCount && i <= 5 && i%2 == dropCount && f.Wire == 0:
+		case i >= dropCount && i <= 5 && i%2 == dropCount && f.Wire == WireVarint:
 			lost[i/2] += f.Num
 		default:
 			if i >= 0 && i <= 4 && i%2 == 0 {
@@ -301,18 +205,4 @@ func (p Payload) AppendLink(trace id.Trace, to id.Span, attrs Payload) Payload {
 // AppendStatusMessage appends the text of the span's status.
 func (p Payload) AppendStatusMessage(msg string) Payload {
 	return appendMessage(p, fieldStatus, func(b []byte) []byte { return AppendStringField(b, 2, msg) })
-}
-
-// appendMessage appends a message whose length is not known before it is written: it is written, measured and moved.
-func appendMessage(b []byte, number int, write func([]byte) []byte) []byte {
-	b = binary.AppendUvarint(b, uint64(number)<<3|wireBytes)
-	at := len(b)
-	b = write(b)
-	size := len(b) - at
-	var length [binary.MaxVarintLen64]byte
-	n := binary.PutUvarint(length[:], uint64(size))
-	b = append(b, length[:n]...)
-	copy(b[at+n:], b[at:at+size])
-	copy(b[at:], length[:n])
-	return b
 }

@@ -126,7 +126,7 @@ func TestPayloadLimit(t *testing.T) {
 	kept.Links(func(Link) bool { links++; return true })
 	counts := make(map[int]uint64)
 	for f, rest, ok := NextField(kept); ok; f, rest, ok = NextField(rest) {
-		if f.Wire == 0 {
+		if f.Wire == WireVarint {
 			counts[f.Number] = f.Num
 		}
 	}

@@ -68,13 +68,13 @@ func (t *token) next(p []byte) (rest []byte, ok bool) {
 	head := uvarintLen(uint64(f.Number)<<3 | uint64(f.Wire))
 	t.number = f.Number
 	switch f.Wire {
-	case 0:
+	case span.WireVarint:
 		t.kind, t.num = fieldVarint, f.Num
 		return rest, used == head+uvarintLen(f.Num)
-	case 1:
+	case span.WireFixed64:
 		t.kind, t.num = fieldFixed64, f.Num
 		return rest, used == head+8
-	case 5:
+	case span.WireFixed32:
 		t.kind, t.num = fieldFixed32, f.Num
 		return rest, used == head+4
 	}

@@ -70,7 +70,7 @@ const (
 // TraceState reads the W3C tracestate of an encoded span.
 func TraceState(p span.Payload) string {
 	for f, rest, ok := span.NextField(p); ok; f, rest, ok = span.NextField(rest) {
-		if f.Number == fieldTraceState && f.Wire == 2 {
+		if f.Number == fieldTraceState && f.Wire == span.WireBytes {
 			return string(f.Data)
 		}
 	}
@@ -80,7 +80,7 @@ func TraceState(p span.Payload) string {
 // Flags reads the W3C flags of an encoded span, of which bit 0 is "sampled", and OTLP's above them.
 func Flags(p span.Payload) uint32 {
 	for f, rest, ok := span.NextField(p); ok; f, rest, ok = span.NextField(rest) {
-		if f.Number == fieldFlags && f.Wire == 5 {
+		if f.Number == fieldFlags && f.Wire == span.WireFixed32 {
 			return uint32(f.Num)
 		}
 	}

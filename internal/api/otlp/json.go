@@ -169,7 +169,7 @@ func (w *writer) status(h *span.Half) {
 // dropped writes what the source counted as dropped.
 func (w *writer) dropped(h *span.Half) {
 	for f, rest, ok := span.NextField(h.Payload); ok; f, rest, ok = span.NextField(rest) {
-		if f.Wire != 0 || f.Num == 0 || f.Num > math.MaxUint32 {
+		if f.Wire != span.WireVarint || f.Num == 0 || f.Num > math.MaxUint32 {
 			continue
 		}
 		switch f.Number {

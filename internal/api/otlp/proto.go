@@ -99,11 +99,11 @@ func (m member) appendProto(b []byte, t *query.Trace) []byte {
 func appendField(b []byte, f span.Field) []byte {
 	b = binary.AppendUvarint(b, uint64(f.Number)<<3|uint64(f.Wire))
 	switch f.Wire {
-	case 0:
+	case span.WireVarint:
 		return binary.AppendUvarint(b, f.Num)
-	case 1:
+	case span.WireFixed64:
 		return binary.LittleEndian.AppendUint64(b, f.Num)
-	case 5:
+	case span.WireFixed32:
 		return binary.LittleEndian.AppendUint32(b, uint32(f.Num))
 	}
 	return append(binary.AppendUvarint(b, uint64(len(f.Data))), f.Data...)

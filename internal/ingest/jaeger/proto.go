@@ -40,11 +40,11 @@ func (d *decoder) batch(m []byte) error {
 	ok := span.EachField(m, func(f span.Field) {
 		switch {
 		case err != nil:
-		case f.Number == 1 && f.Wire == 2:
+		case f.Number == 1 && f.Wire == span.WireBytes:
 			if err = d.count(); err == nil {
 				err = d.size(len(f.Data))
 			}
-		case f.Number == 2 && f.Wire == 2:
+		case f.Number == 2 && f.Wire == span.WireBytes:
 			shared, err = d.process(f.Data)
 		}
 	})
@@ -56,7 +56,7 @@ func (d *decoder) batch(m []byte) error {
 	}
 	d.halves = make([]span.Half, 0, d.spans)
 	span.EachField(m, func(f span.Field) {
-		if f.Number == 1 && f.Wire == 2 && err == nil {
+		if f.Number == 1 && f.Wire == span.WireBytes && err == nil {
 			err = d.span(f.Data, &shared)
 		}
 	})
@@ -72,9 +72,9 @@ func (d *decoder) process(m []byte) (process, error) {
 	good := true
 	ok := span.EachField(m, func(f span.Field) {
 		switch {
-		case f.Number == 1 && f.Wire == 2:
+		case f.Number == 1 && f.Wire == span.WireBytes:
 			service = string(f.Data)
-		case f.Number == 2 && f.Wire == 2:
+		case f.Number == 2 && f.Wire == span.WireBytes:
 			key, v, ok := keyValue(f.Data)
 			good = good && ok
 			tags = tags.AppendAttr(key, v)
@@ -93,15 +93,15 @@ func (d *decoder) span(m []byte, shared *process) (err error) {
 	own := shared
 	ok := span.EachField(m, func(f span.Field) {
 		switch {
-		case f.Number == 6 && f.Wire == 2:
+		case f.Number == 6 && f.Wire == span.WireBytes:
 			var ok bool
 			r.start, ok = stamp(f.Data)
 			note(ok)
-		case f.Number == 7 && f.Wire == 2:
+		case f.Number == 7 && f.Wire == span.WireBytes:
 			var ok bool
 			r.duration, ok = stamp(f.Data)
 			note(ok)
-		case f.Wire != 2:
+		case f.Wire != span.WireBytes:
 		case f.Number == 1:
 			r.trace = traceID(f.Data)
 		case f.Number == 2:
@@ -154,11 +154,11 @@ func spanID(b []byte) id.Span {
 func reference(m []byte) (to ref, ok bool) {
 	ok = span.EachField(m, func(f span.Field) {
 		switch {
-		case f.Number == 1 && f.Wire == 2:
+		case f.Number == 1 && f.Wire == span.WireBytes:
 			to.trace = traceID(f.Data)
-		case f.Number == 2 && f.Wire == 2:
+		case f.Number == 2 && f.Wire == span.WireBytes:
 			to.span = spanID(f.Data)
-		case f.Number == 3 && f.Wire == 0:
+		case f.Number == 3 && f.Wire == span.WireVarint:
 			to.follows = f.Num == 1
 		}
 	})
@@ -170,7 +170,7 @@ func stamp(m []byte) (ns int64, ok bool) {
 	var seconds, nanos int64
 	ok = span.EachField(m, func(f span.Field) {
 		switch {
-		case f.Wire != 0:
+		case f.Wire != span.WireVarint:
 		case f.Number == 1:
 			seconds = int64(f.Num)
 		case f.Number == 2:
@@ -190,10 +190,10 @@ func (r *record) logProto(m []byte) bool {
 	ok := span.EachField(m, func(f span.Field) {
 		var ok bool
 		switch {
-		case f.Number == 1 && f.Wire == 2:
+		case f.Number == 1 && f.Wire == span.WireBytes:
 			at, ok = stamp(f.Data)
 			good = good && ok
-		case f.Number == 2 && f.Wire == 2:
+		case f.Number == 2 && f.Wire == span.WireBytes:
 			key, v, ok := keyValue(f.Data)
 			fields.add(key, v)
 			good = good && ok
@@ -209,19 +209,19 @@ func keyValue(m []byte) (key string, v span.Value, ok bool) {
 	values := [5]span.Value{span.String(""), span.Bool(false), span.Int(0), span.Float(0), span.Bytes(nil)} // by the numbers of ValueType
 	ok = span.EachField(m, func(f span.Field) {
 		switch {
-		case f.Number == 1 && f.Wire == 2:
+		case f.Number == 1 && f.Wire == span.WireBytes:
 			key = string(f.Data)
-		case f.Number == 2 && f.Wire == 0:
+		case f.Number == 2 && f.Wire == span.WireVarint:
 			kind = f.Num
-		case f.Number == 3 && f.Wire == 2:
+		case f.Number == 3 && f.Wire == span.WireBytes:
 			values[0] = span.String(string(f.Data))
-		case f.Number == 4 && f.Wire == 0:
+		case f.Number == 4 && f.Wire == span.WireVarint:
 			values[1] = span.Bool(f.Num != 0)
-		case f.Number == 5 && f.Wire == 0:
+		case f.Number == 5 && f.Wire == span.WireVarint:
 			values[2] = span.Int(int64(f.Num))
-		case f.Number == 6 && f.Wire == 1:
+		case f.Number == 6 && f.Wire == span.WireFixed64:
 			values[3] = span.Float(math.Float64frombits(f.Num))
-		case f.Number == 7 && f.Wire == 2:
+		case f.Number == 7 && f.Wire == span.WireBytes:
 			values[4] = span.Bytes(f.Data)
 		}
 	})

@@ -39,8 +39,6 @@ const (
 	reasonTooLarge  = "too_large"
 )
 
-const wireVarint, wireFixed64, wireBytes, wireFixed32 = 0, 1, 2, 5
-
 // describerRoom is how much of a request's room for texts is the describer's.
 const describerRoom = 64 << 10
 
@@ -85,7 +83,7 @@ func each(m []byte, number int, fn func([]byte) error) error {
 			return fmt.Errorf("%w: malformed protobuf %d bytes before the end of a message of %d bytes",
 				ingest.ErrInvalid, len(rest), len(m))
 		}
-		if f.Number == number && f.Wire == wireBytes {
+		if f.Number == number && f.Wire == span.WireBytes {
 			if err := fn(f.Data); err != nil {
 				return err
 			}
@@ -169,7 +167,7 @@ func (d *decoder) scopeSpans(m []byte) error {
 			}
 			rest = behind
 			switch {
-			case f.Wire != wireBytes:
+			case f.Wire != span.WireBytes:
 			case f.Number == 1:
 				d.scope.Component = text(f.Data)
 			case f.Number == 2 && len(f.Data) > 0:

@@ -89,7 +89,7 @@ func (d *decoder) fields(m []byte, s *fields) bool {
 	for rest := m; len(rest) > 0; {
 		from := len(m) - len(rest)
 		// Most fields are attributes, most of them short.
-		if rest[0] == 9<<3|wireBytes && len(rest) > 1 && rest[1] < 0x80 && 2+int(rest[1]) <= len(rest) {
+		if rest[0] == 9<<3|span.WireBytes && len(rest) > 1 && rest[1] < 0x80 && 2+int(rest[1]) <= len(rest) {
 			to := from + 2 + int(rest[1])
 			d.note(from, to)
 			rest = m[to:]
@@ -102,7 +102,7 @@ func (d *decoder) fields(m []byte, s *fields) bool {
 		rest = behind
 		to := len(m) - len(rest)
 		switch f.Wire {
-		case wireBytes:
+		case span.WireBytes:
 			switch f.Number {
 			case 1:
 				s.traceID = f.Data
@@ -123,21 +123,21 @@ func (d *decoder) fields(m []byte, s *fields) bool {
 					return false
 				}
 			}
-		case wireFixed64:
+		case span.WireFixed64:
 			switch f.Number {
 			case 7:
 				s.start = f.Num
 			case 8:
 				s.end = f.Num
 			}
-		case wireVarint:
+		case span.WireVarint:
 			switch f.Number {
 			case 6:
 				s.kind = uint64(uint32(f.Num))
 			case 10, 12, 14: // dropped counts
 				d.note(from, to)
 			}
-		case wireFixed32:
+		case span.WireFixed32:
 			if f.Number == 16 { // flags
 				d.note(from, to)
 			}
@@ -167,12 +167,12 @@ func (d *decoder) status(m []byte, at run, s *fields) bool {
 		}
 		rest = behind
 		switch {
-		case f.Number == 2 && f.Wire == wireBytes:
+		case f.Number == 2 && f.Wire == span.WireBytes:
 			msg = run{}
 			if len(f.Data) > 0 {
 				msg = run{from, at.to - len(rest)}
 			}
-		case f.Number == 3 && f.Wire == wireVarint:
+		case f.Number == 3 && f.Wire == span.WireVarint:
 			s.status = uint64(uint32(f.Num))
 		}
 	}
@@ -180,7 +180,7 @@ func (d *decoder) status(m []byte, at run, s *fields) bool {
 		return true
 	}
 	var head [1 + binary.MaxVarintLen64]byte
-	head[0] = 15<<3 | wireBytes
+	head[0] = 15<<3 | span.WireBytes
 	n := 1 + binary.PutUvarint(head[1:], uint64(msg.to-msg.from))
 	copy(m[msg.from-n:], head[:n])
 	d.note(msg.from-n, msg.to)

@@ -11,13 +11,12 @@ import (
 // https://github.com/apache/skywalking-data-collect-protocol.
 
 // The protobuf wire types that the messages use.
-const wireVarint, wireBytes = 0, 2
 
 // collection reads a SegmentCollection.
 func (d *decoder) collection(m []byte) error {
 	var err error
 	ok := span.EachField(m, func(f span.Field) {
-		if f.Number == 1 && f.Wire == wireBytes && err == nil {
+		if f.Number == 1 && f.Wire == span.WireBytes && err == nil {
 			err = d.segment(f.Data)
 		}
 	})
@@ -44,7 +43,7 @@ func (d *decoder) streamed(m []byte) {
 func (d *decoder) segment(m []byte) error {
 	n := 0
 	ok := span.EachField(m, func(f span.Field) {
-		if f.Number == 3 && f.Wire == wireBytes {
+		if f.Number == 3 && f.Wire == span.WireBytes {
 			n++
 		}
 	})
@@ -56,7 +55,7 @@ func (d *decoder) segment(m []byte) error {
 	}
 	s := segment{spans: make([]object, 0, n)}
 	span.EachField(m, func(f span.Field) {
-		if f.Wire != wireBytes {
+		if f.Wire != span.WireBytes {
 			return
 		}
 		switch f.Number {
@@ -87,9 +86,9 @@ func (o *object) read(m []byte) bool {
 	good := true
 	ok := span.EachField(m, func(f span.Field) {
 		switch f.Wire {
-		case wireVarint:
+		case span.WireVarint:
 			o.number(f.Number, f.Num)
-		case wireBytes:
+		case span.WireBytes:
 			switch f.Number {
 			case 5:
 				r, ok := readReference(f.Data)
@@ -137,11 +136,11 @@ func (o *object) number(field int, n uint64) {
 func readReference(m []byte) (r reference, ok bool) {
 	ok = span.EachField(m, func(f span.Field) {
 		switch {
-		case f.Number == 1 && f.Wire == wireVarint:
+		case f.Number == 1 && f.Wire == span.WireVarint:
 			r.thread = f.Num == 1
-		case f.Number == 4 && f.Wire == wireVarint:
+		case f.Number == 4 && f.Wire == span.WireVarint:
 			r.span = int32(f.Num)
-		case f.Wire != wireBytes:
+		case f.Wire != span.WireBytes:
 		case f.Number == 2:
 			r.trace = string(f.Data)
 		case f.Number == 3:
@@ -161,7 +160,7 @@ func readReference(m []byte) (r reference, ok bool) {
 func readPair(m []byte) (p pair, ok bool) {
 	ok = span.EachField(m, func(f span.Field) {
 		switch {
-		case f.Wire != wireBytes:
+		case f.Wire != span.WireBytes:
 		case f.Number == 1:
 			p.key = string(f.Data)
 		case f.Number == 2:
@@ -176,9 +175,9 @@ func readEvent(m []byte) (e event, ok bool) {
 	good := true
 	ok = span.EachField(m, func(f span.Field) {
 		switch {
-		case f.Number == 1 && f.Wire == wireVarint:
+		case f.Number == 1 && f.Wire == span.WireVarint:
 			e.time = int64(f.Num)
-		case f.Number == 2 && f.Wire == wireBytes:
+		case f.Number == 2 && f.Wire == span.WireBytes:
 			p, ok := readPair(f.Data)
 			e.data = append(e.data, p)
 			good = good && ok

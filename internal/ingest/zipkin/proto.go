@@ -11,12 +11,11 @@ import (
 // The messages and field numbers are those of zipkin.proto (zipkin.proto3) in https://github.com/openzipkin/zipkin-api.
 
 // The protobuf wire types that the messages use.
-const wireVarint, wireFixed64, wireBytes = 0, 1, 2
 
 // listProto gives the spans of a ListOfSpans in their encoded form.
 func listProto(body []byte) (list [][]byte, err error) {
 	if !span.EachField(body, func(f span.Field) {
-		if f.Number == 1 && f.Wire == wireBytes {
+		if f.Number == 1 && f.Wire == span.WireBytes {
 			list = append(list, f.Data)
 		}
 	}) {
@@ -33,7 +32,7 @@ func messageProto(b []byte) (m message, err error) {
 	good := true
 	ok := span.EachField(b, func(f span.Field) {
 		switch f.Wire {
-		case wireVarint:
+		case span.WireVarint:
 			switch f.Number {
 			case 4:
 				if f.Num < uint64(len(kinds)) {
@@ -44,11 +43,11 @@ func messageProto(b []byte) (m message, err error) {
 			case 13:
 				m.Shared = f.Num != 0
 			}
-		case wireFixed64:
+		case span.WireFixed64:
 			if f.Number == 6 {
 				m.Timestamp = microsOf(f.Num)
 			}
-		case wireBytes:
+		case span.WireBytes:
 			good = m.bytesField(f) && good
 		}
 	})
@@ -85,9 +84,9 @@ func (m *message) bytesField(f span.Field) (ok bool) {
 		var a annotation
 		ok = span.EachField(f.Data, func(f span.Field) {
 			switch {
-			case f.Number == 1 && f.Wire == wireFixed64:
+			case f.Number == 1 && f.Wire == span.WireFixed64:
 				a.Timestamp = microsOf(f.Num)
-			case f.Number == 2 && f.Wire == wireBytes:
+			case f.Number == 2 && f.Wire == span.WireBytes:
 				a.Value = string(f.Data)
 			}
 		})
@@ -96,9 +95,9 @@ func (m *message) bytesField(f span.Field) (ok bool) {
 		var t tag
 		ok = span.EachField(f.Data, func(f span.Field) {
 			switch {
-			case f.Number == 1 && f.Wire == wireBytes:
+			case f.Number == 1 && f.Wire == span.WireBytes:
 				t.key = string(f.Data)
-			case f.Number == 2 && f.Wire == wireBytes:
+			case f.Number == 2 && f.Wire == span.WireBytes:
 				t.value = string(f.Data)
 			}
 		})
@@ -110,9 +109,9 @@ func (m *message) bytesField(f span.Field) (ok bool) {
 func endpointProto(b []byte) (e endpoint, ok bool) {
 	ok = span.EachField(b, func(f span.Field) {
 		switch {
-		case f.Number == 4 && f.Wire == wireVarint:
+		case f.Number == 4 && f.Wire == span.WireVarint:
 			e.Port = uint16(f.Num)
-		case f.Wire != wireBytes:
+		case f.Wire != span.WireBytes:
 		case f.Number == 1:
 			e.ServiceName = string(f.Data)
 		case f.Number == 2:
