@@ -157,6 +157,28 @@ func (c *crash) check(t *testing.T, cfg Config) {
 
 func isWrite(op errorfs.Op) bool { return op.Kind.ReadOrWrite() == errorfs.OpIsWrite }
 
+// movedMarkers are the directories with a marker that was moved and not synced yet. Pebble moves it before it syncs the
+// directory: a disk that keeps the new marker but not the file, synced itself, that it names is more than it promises to
+// survive. The value says whether the sync has begun.
+type movedMarkers map[string]bool
+
+// see is called before each operation. A sync is over when something else is done in its directory.
+func (m movedMarkers) see(op errorfs.Op) {
+	dir := path.Dir(op.Path)
+	if _, unsynced := m[op.Path]; unsynced && op.Kind == errorfs.OpFileSync {
+		m[op.Path] = true
+		return
+	}
+	for _, at := range []string{dir, op.Path} {
+		if m[at] {
+			delete(m, at)
+		}
+	}
+	if strings.HasPrefix(path.Base(op.Path), "marker.") {
+		m[dir] = false
+	}
+}
+
 // TestPowerLossAnywhere lets the power go at every so many calls of the file system that change something: what was not
 // synced is lost, or of it what chance keeps.
 func TestPowerLossAnywhere(t *testing.T) {
@@ -169,20 +191,19 @@ func TestPowerLossAnywhere(t *testing.T) {
 	w := &worker{cfg: testConfig("store")}
 	var mu sync.Mutex
 	var crashes []*crash
-	calls := 0
+	calls, moved := 0, make(movedMarkers)
 	w.cfg.FS = errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if !isWrite(op) {
 			return nil
 		}
 		mu.Lock()
 		defer mu.Unlock()
+		moved.see(op)
 		if calls++; random.IntN(every) > 0 {
 			return nil
 		}
 		cfg := vfs.CrashCloneCfg{}
-		// Pebble moves its marker before it syncs the directory: a disk that keeps the new marker but not the file, synced
-		// itself, that it names is more than it promises to survive.
-		if len(crashes)%2 == 1 && !strings.Contains(op.Path, "/marker.") {
+		if len(crashes)%2 == 1 && len(moved) == 0 {
 			cfg = vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rand.New(rand.NewPCG(uint64(calls), 3))}
 		}
 		c := &crash{at: fmt.Sprintf("before call %d, %v", calls, op), acknowledged: w.done.Load(), expiring: w.expiring.Load()}
