@@ -234,10 +234,11 @@ func (s *Span) inject(c Carrier, more []Pair, formats []Propagation) {
 	}
 }
 
-// values is memory for the lists of HTTP header values, of all usual formats: one allocation.
+// values is memory for the lists of HTTP header values, of all usual formats, and for the text of most: one allocation.
 type values struct {
 	list [6]string
 	used int
+	text [96]byte // W3C's two headers, unless a tracestate is long
 }
 
 // put sets a key of the usual formats. header is its canonical name.
@@ -260,7 +261,7 @@ func (o *outgoing) put(c Carrier, key, header, value string) {
 func (o *outgoing) id() string {
 	if o.dotted == "" {
 		if o.dotted = o.spanID; !o.kind.calls() {
-			o.dotted = o.nextChild()
+			o.dotted = o.nextChild(nil)
 		}
 	}
 	return o.dotted

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/twinspan/twinspan/sdk/id"
 )
@@ -191,15 +192,19 @@ func (t *Tracer) start(ctx context.Context, o *StartOptions, from *SpanContext) 
 	}
 	parent, remote := t.parent(ctx, o, from)
 	var s *Span
+	var idText []byte
 	if parent != nil && parent.tracer == t {
-		s = &Span{ctx: ctx, trunk: parent.trunk, spanWork: w, kind: o.Kind}
-		w.start = s.trunk.now()
+		s, idText = parent.trunk.child()
+		s.trunk = parent.trunk
+		w.start = s.clock()
 	} else {
-		first := &trunkSpan{own: trunk{tracer: t, begin: time.Now()}}
+		first := new(trunkSpan)
 		s = &first.Span
-		s.ctx, s.trunk, s.spanWork, s.kind = ctx, &first.own, w, o.Kind
+		s.trunk = &first.own
+		s.tracer, s.begin = t, time.Now()
 		w.start = s.begin
 	}
+	s.ctx, s.spanWork, s.kind = ctx, w, o.Kind
 	if !o.Time.IsZero() {
 		w.start = o.Time
 	}
@@ -214,7 +219,7 @@ func (t *Tracer) start(ctx context.Context, o *StartOptions, from *SpanContext) 
 			s.bag.Store(b)
 		}
 		s.parent8 = parent.id8
-		s.spanID = parent.nextChild()
+		s.spanID = parent.nextChild(idText)
 		s.id8 = id.SpanOf(s.spanID)
 	case remote.valid():
 		s.below(remote)
@@ -248,9 +253,9 @@ func (t *Tracer) start(ctx context.Context, o *StartOptions, from *SpanContext) 
 	return (*spanContext)(s), s
 }
 
-// now gives the time by the clock that the trace's first span was started by, so that a span lies inside its parent whatever
+// clock gives the time by the clock that the trace's first span was started by, so that a span lies inside its parent whatever
 // the wall clock does, and reading one clock is enough. A trace that goes on for long follows the wall clock.
-func (t *trunk) now() time.Time {
+func (t *trunk) clock() time.Time {
 	if since := time.Since(t.begin); since < time.Minute {
 		return t.begin.Add(since)
 	}
@@ -289,8 +294,8 @@ func (s *Span) newTrace() {
 // services would otherwise make ids, and with them headers, grow without end.
 const maxSpanID = 512
 
-// nextChild gives the dotted id of the next span started under s.
-func (s *Span) nextChild() string {
+// nextChild gives the dotted id of the next span started under s. It is written into text, which nobody else uses, if there is room.
+func (s *Span) nextChild(text []byte) string {
 	n := s.children.Add(1)
 	if len(s.spanID) > maxSpanID {
 		return foreignChild(s.id8)
@@ -301,7 +306,12 @@ func (s *Span) nextChild() string {
 		b = append(b, ".0"...)
 	}
 	b = append(b, '.')
-	return string(strconv.AppendUint(b, uint64(n), 10))
+	b = strconv.AppendUint(b, uint64(n), 10)
+	if len(b) > cap(text) {
+		return string(b)
+	}
+	text = append(text, b...)
+	return unsafe.String(unsafe.SliceData(text), len(text))
 }
 
 // foreignChild gives a dotted id below a span of which only the 8-byte id is known, or whose children cannot be numbered.

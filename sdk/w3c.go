@@ -3,6 +3,7 @@ package twinspan
 import (
 	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/twinspan/twinspan/sdk/id"
 )
@@ -30,6 +31,9 @@ const (
 
 // injectW3C writes traceparent, tracestate and baggage.
 func (o *outgoing) injectW3C(c Carrier) {
+	if _, ok := c.(HeaderCarrier); ok && o.values == nil {
+		o.values = new(values)
+	}
 	parent, state := o.w3c()
 	o.put(c, keyTraceparent, headerTraceparent, parent)
 	if state != "" {
@@ -39,31 +43,40 @@ func (o *outgoing) injectW3C(c Carrier) {
 }
 
 // w3c gives traceparent and tracestate.
-func (s *Span) w3c() (parent, state string) {
+func (o *outgoing) w3c() (parent, state string) {
 	var buf [traceparentLen + 128]byte // longer tracestates cost an allocation
 	b := append(buf[:0], "00-"...)
-	b = s.trace.AppendHex(b)
+	b = o.trace.AppendHex(b)
 	b = append(b, '-')
-	b = s.id8.AppendHex(b)
+	b = o.id8.AppendHex(b)
 	flags := byte('0')
-	if s.sampled {
+	if o.sampled {
 		flags += flagSampled
 	}
-	if s.random {
+	if o.random {
 		flags += flagRandom
 	}
 	b = append(b, '-', '0', flags)
-	if s.kind.calls() {
-		b = appendState(b, s.spanID, s.id8)
+	if o.kind.calls() {
+		b = appendState(b, o.spanID, o.id8)
 	}
-	if s.state != "" {
+	if o.state != "" {
 		if len(b) > traceparentLen {
 			b = append(b, ',')
 		}
-		b = append(b, s.state...)
+		b = append(b, o.state...)
 	}
-	both := string(b) // one allocation for two headers
+	both := o.values.string(b) // one allocation for two headers
 	return both[:traceparentLen], both[traceparentLen:]
+}
+
+// string gives a text in the values' memory, if it fits; it is called once.
+func (v *values) string(b []byte) string {
+	if v == nil || len(b) > len(v.text) {
+		return string(b)
+	}
+	n := copy(v.text[:], b)
+	return unsafe.String(&v.text[0], n)
 }
 
 // appendState writes our member of tracestate, if it fits.
