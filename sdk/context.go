@@ -22,11 +22,11 @@ func (c *spanContext) Err() error { return c.ctx.Err() }
 
 // Value gives the span for the package's own key, and as another API's for that API's key (see ContextFace).
 func (c *spanContext) Value(key any) any {
-	return (*Span)(c).value(key, c.ctx)
+	return (*Span)(c).value(c.ctx, key)
 }
 
 // value gives what a context that carries the span, around another one, has under a key.
-func (s *Span) value(key any, around context.Context) any {
+func (s *Span) value(around context.Context, key any) any {
 	if key == (spanKey{}) {
 		return s
 	}
@@ -37,7 +37,7 @@ func (s *Span) value(key any, around context.Context) any {
 			}
 		}
 		if f := list.outer; f != nil && f.BaggageKey != nil && key == f.BaggageKey {
-			return s.otherBaggage(f, around)
+			return s.otherBaggage(around, f)
 		}
 	}
 	return around.Value(key)
@@ -51,7 +51,7 @@ type otherContext struct {
 
 // Value is spanContext's.
 func (c *otherContext) Value(key any) any {
-	return c.span.value(key, c.Context)
+	return c.span.value(c.Context, key)
 }
 
 // ContextFace joins this package's contexts with those of another tracing API, so that each sees the other's spans and the
@@ -147,7 +147,7 @@ func (s *Span) As(f *ContextFace) any {
 			}
 		}
 	}
-	return s.value(f.Key, s.ctx)
+	return s.value(s.ctx, f.Key)
 }
 
 // current gives the span that ctx carries: one of this process, or one of another.

@@ -4,7 +4,7 @@ import "context"
 
 // otherBaggage gives the value under another API's baggage key: the span's business baggage over what the contexts around it have.
 // It is made when somebody asks, so that spans do not pay for it.
-func (s *Span) otherBaggage(f *ContextFace, around context.Context) any {
+func (s *Span) otherBaggage(around context.Context, f *ContextFace) any {
 	outer := around.Value(f.BaggageKey)
 	if b := s.bag.Load(); b != nil && len(b.biz) > 0 {
 		return f.WithBaggage(outer, b.biz)
