@@ -63,7 +63,7 @@ func New(cfg Config, log *slog.Logger) (*Agent, error) {
 		return nil, fmt.Errorf("agent: create state directory: %w", err)
 	}
 	a := &Agent{
-		cfg: cfg, log: log, metrics: NewMetrics(), sampler: newSampler(log), after: time.After,
+		cfg: cfg, log: log, metrics: newMetrics(), sampler: newSampler(log), after: time.After,
 		block: make([]byte, min(blockSize, cfg.BatchBytes)), warned: make(map[string]bool),
 	}
 	for _, p := range cfg.Paths {
@@ -119,9 +119,6 @@ func (a *Agent) connect() error {
 
 // Metrics gives the agent's measurements, to be registered by the caller.
 func (a *Agent) Metrics() *Metrics { return a.metrics }
-
-// Name is how the agent calls itself at the collector.
-func (a *Agent) Name() string { return a.cfg.Name }
 
 // Run follows and sends until ctx ends, which is no error. It may be called once.
 func (a *Agent) Run(ctx context.Context) error {

@@ -241,7 +241,7 @@ func TestRefusedRecord(t *testing.T) {
 			r.write("httpclient-digest.log", 7)
 			r.pass(time.Minute)
 			col.wantOnce(0, r.lines)
-			if n := value(t, r.agent.metrics.Rejected.WithLabelValues(string(ReasonRefused))); n != 2 {
+			if n := value(t, r.agent.metrics.Rejected.WithLabelValues(string(reasonRefused))); n != 2 {
 				t.Errorf("%v records were refused, want 2", n)
 			}
 			r.wantLog("the collector does not take a log record")

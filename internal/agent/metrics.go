@@ -21,8 +21,8 @@ type Metrics struct {
 	FileErrors prometheus.Counter
 }
 
-// NewMetrics makes the metrics, which the caller registers.
-func NewMetrics() *Metrics {
+// newMetrics makes the metrics, which the caller registers.
+func newMetrics() *Metrics {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: "twinspan_agent_" + name, Help: help})
 	}

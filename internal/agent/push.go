@@ -8,8 +8,8 @@ import (
 	"github.com/twinspan/twinspan/internal/wire"
 )
 
-// ReasonRefused is the reason, beside those of digestlog, for records that the collector cannot take even alone.
-const ReasonRefused digestlog.Reason = "refused"
+// reasonRefused is the reason, beside those of digestlog, for records that the collector cannot take even alone.
+const reasonRefused digestlog.Reason = "refused"
 
 // push is one request: what is read and not acknowledged.
 type push struct {
@@ -118,7 +118,7 @@ func (p *push) without() (rest *push, refused record, from *file) {
 		if len(c.records) > 0 {
 			refused, from = c.records[0], c.file
 			c.records = nil
-			c.rejected = append(c.rejected, ReasonRefused)
+			c.rejected = append(c.rejected, reasonRefused)
 		}
 	}
 	return rest, refused, from

@@ -60,7 +60,7 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 	}
 	switch command {
 	case "help":
-		fmt.Fprintf(stdout, usage, RolesHelp())
+		fmt.Fprintf(stdout, usage, rolesHelp())
 		return 0
 	case "version":
 		fmt.Fprintf(stdout, "twinspan %s %s %s/%s\n", Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
@@ -73,7 +73,7 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 	}
 	flags := flag.NewFlagSet("twinspan", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.Usage = func() { fmt.Fprintf(stderr, usage, RolesHelp()) }
+	flags.Usage = func() { fmt.Fprintf(stderr, usage, rolesHelp()) }
 	file := flags.String("config", "", "configuration file (YAML)")
 	data := flags.String("data", "", "data directory, in place of the setting data_dir")
 	if err := flags.Parse(rest); err != nil {
@@ -108,7 +108,7 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 		}
 		return 0
 	}
-	role, err := ParseRole(command)
+	role, err := parseRole(command)
 	if err != nil {
 		fmt.Fprintf(stderr, "twinspan: %v\n(commands: config, parse, version, help)\n", err)
 		return 2
@@ -119,7 +119,7 @@ func Main(args, environ []string, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := Run(ctx, role, cfg, log); err != nil {
+	if err := run(ctx, role, cfg, log); err != nil {
 		fmt.Fprintf(stderr, "twinspan: %v\n", err)
 		return 1
 	}

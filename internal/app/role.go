@@ -25,8 +25,8 @@ var roles = []role{
 	{name: "query", about: "serves the console and the API of a collector (query.collector)", console: true, remote: true},
 }
 
-// ParseRole reads a role's name.
-func ParseRole(name string) (Role, error) {
+// parseRole reads a role's name.
+func parseRole(name string) (Role, error) {
 	var names []string
 	for _, r := range roles {
 		if string(r.name) == name {
@@ -46,8 +46,8 @@ func (n Role) row() role {
 	panic("app: role " + string(n) + " is not in the table")
 }
 
-// RolesHelp lists the roles, a line each, for a help text.
-func RolesHelp() string {
+// rolesHelp lists the roles, a line each, for a help text.
+func rolesHelp() string {
 	var b strings.Builder
 	for _, r := range roles {
 		fmt.Fprintf(&b, "  %-10s %s\n", r.name, r.about)

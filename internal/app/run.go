@@ -62,8 +62,8 @@ type process struct {
 	closers []func()
 }
 
-// Run runs a role until ctx is done or a part fails. It gives nil after a clean stop.
-func Run(ctx context.Context, name Role, cfg config.Config, log *slog.Logger) error {
+// run runs a role until ctx is done or a part fails. It gives nil after a clean stop.
+func run(ctx context.Context, name Role, cfg config.Config, log *slog.Logger) error {
 	p := &process{
 		role: name.row(), cfg: cfg, log: log, registry: prometheus.NewRegistry(), started: time.Now(),
 		bound: make(map[string]string), failed: make(chan error, 16),

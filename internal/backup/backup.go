@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// ManifestName is the file that ends a backup: what is in it, and that it is complete.
-const ManifestName = "BACKUP.json"
+// manifestName is the file that ends a backup: what is in it, and that it is complete.
+const manifestName = "BACKUP.json"
 
 // Format is the version of the manifest that this build writes and reads.
 const Format = 1
@@ -76,7 +76,7 @@ func Pack(w io.Writer, root string, names []string, version string) (*Manifest, 
 	if err != nil {
 		return nil, err
 	}
-	if err := t.WriteHeader(&tar.Header{Name: ManifestName, Mode: 0o640, Size: int64(len(b)), ModTime: m.Created}); err != nil {
+	if err := t.WriteHeader(&tar.Header{Name: manifestName, Mode: 0o640, Size: int64(len(b)), ModTime: m.Created}); err != nil {
 		return nil, err
 	}
 	if _, err := t.Write(b); err != nil {
@@ -109,17 +109,17 @@ func fileOf(name string, size int64, sum hash.Hash) File {
 	return File{Name: name, Size: size, SHA256: hex.EncodeToString(sum.Sum(nil))}
 }
 
-// Unpack reads what Pack wrote. Each file is given to keep, which has to read it whole; nil only checks. A stream that
+// unpack reads what Pack wrote. Each file is given to keep, which has to read it whole; nil only checks. A stream that
 // ends early, or whose files are not those of its manifest, gives ErrDamaged.
-func Unpack(r io.Reader, keep func(name string, size int64, content io.Reader) error) (*Manifest, error) {
+func unpack(r io.Reader, keep func(name string, size int64, content io.Reader) error) (*Manifest, error) {
 	t := tar.NewReader(r)
 	var files []File
 	for {
 		head, err := t.Next()
 		if err != nil {
-			return nil, fmt.Errorf("%w: it ends without %s: make it again: %w", ErrDamaged, ManifestName, err)
+			return nil, fmt.Errorf("%w: it ends without %s: make it again: %w", ErrDamaged, manifestName, err)
 		}
-		if head.Name == ManifestName {
+		if head.Name == manifestName {
 			return manifest(io.LimitReader(t, maxManifest), files)
 		}
 		if head.Typeflag != tar.TypeReg || !filepath.IsLocal(filepath.FromSlash(head.Name)) {
@@ -147,11 +147,11 @@ func Unpack(r io.Reader, keep func(name string, size int64, content io.Reader) e
 func manifest(r io.Reader, files []File) (*Manifest, error) {
 	b, err := io.ReadAll(r)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, ManifestName, err)
+		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, manifestName, err)
 	}
 	var m Manifest
 	if err := json.Unmarshal(b, &m); err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, ManifestName, err)
+		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, manifestName, err)
 	}
 	if m.Format > Format {
 		return nil, fmt.Errorf("%w: it has format %d, this build reads up to %d", ErrVersion, m.Format, Format)
@@ -190,7 +190,7 @@ func Check(path string) (*Manifest, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	return Unpack(f, nil)
+	return unpack(f, nil)
 }
 
 func checkDir(dir string) (*Manifest, error) {
@@ -200,7 +200,7 @@ func checkDir(dir string) (*Manifest, error) {
 	}
 	var files []File
 	for _, name := range names {
-		if name == ManifestName {
+		if name == manifestName {
 			continue
 		}
 		f, err := sumFile(dir, name)
@@ -209,7 +209,7 @@ func checkDir(dir string) (*Manifest, error) {
 		}
 		files = append(files, f)
 	}
-	f, err := os.Open(filepath.Join(dir, ManifestName))
+	f, err := os.Open(filepath.Join(dir, manifestName))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}

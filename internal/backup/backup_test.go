@@ -102,11 +102,11 @@ func TestDamage(t *testing.T) {
 		}
 	}
 	changed := bytes.Replace(stream, []byte("sorted sorted"), []byte("sorted sOrted"), 1)
-	if _, err := Unpack(bytes.NewReader(changed), nil); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "000004.sst") {
+	if _, err := unpack(bytes.NewReader(changed), nil); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "000004.sst") {
 		t.Errorf("a changed file: %v", err)
 	}
 	newer := bytes.Replace(stream, []byte(`"format": 1`), []byte(`"format": 7`), 1)
-	if _, err := Unpack(bytes.NewReader(newer), nil); !errors.Is(err, ErrVersion) {
+	if _, err := unpack(bytes.NewReader(newer), nil); !errors.Is(err, ErrVersion) {
 		t.Errorf("a newer format: %v", err)
 	}
 	place := filepath.Join(dir, "dir")
@@ -137,7 +137,7 @@ func TestEscape(t *testing.T) {
 			t.Fatal(err)
 		}
 		kept := false
-		_, err := Unpack(&b, func(string, int64, io.Reader) error { kept = true; return nil })
+		_, err := unpack(&b, func(string, int64, io.Reader) error { kept = true; return nil })
 		if !errors.Is(err, ErrDamaged) || kept {
 			t.Errorf("%q: kept %v, %v", name, kept, err)
 		}

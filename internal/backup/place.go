@@ -49,7 +49,7 @@ func saveFile(r io.Reader, path string) (*Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := Unpack(io.TeeReader(r, out), nil)
+	m, err := unpack(io.TeeReader(r, out), nil)
 	if err == nil {
 		_, err = io.Copy(out, r) // the archive's end
 	}
@@ -71,13 +71,13 @@ func saveDir(r io.Reader, dir string) (*Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m, os.WriteFile(filepath.Join(dir, ManifestName), b, 0o640)
+	return m, os.WriteFile(filepath.Join(dir, manifestName), b, 0o640)
 }
 
 // unpackInto writes the files, synced, below dir.
 func unpackInto(r io.Reader, dir string) (*Manifest, error) {
 	dirs := map[string]bool{dir: true}
-	m, err := Unpack(r, func(name string, _ int64, content io.Reader) error {
+	m, err := unpack(r, func(name string, _ int64, content io.Reader) error {
 		path := filepath.Join(dir, filepath.FromSlash(name))
 		for d := filepath.Dir(path); !dirs[d]; d = filepath.Dir(d) {
 			dirs[d] = true

@@ -111,8 +111,8 @@ const (
 
 var repairNames = [...]string{"unescaped", "lines", "columns", "charset", "keys", "torn"}
 
-// Names gives the names of the recoveries in the set.
-func (r Repairs) Names() []string {
+// names gives the names of the recoveries in the set.
+func (r Repairs) names() []string {
 	var names []string
 	for i, n := range repairNames {
 		if r&(1<<i) != 0 {

@@ -43,7 +43,7 @@ func TestEveryJavaLine(t *testing.T) {
 			default:
 				good++
 			}
-			for _, n := range rec.Repairs.Names() {
+			for _, n := range rec.Repairs.names() {
 				repaired[n]++
 			}
 			if rec.Half != nil && !rec.Half.Payload.Valid() {

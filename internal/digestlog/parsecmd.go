@@ -114,7 +114,7 @@ func parseFile(path, stdinName string, src Source, stdin io.Reader, out *bufio.W
 	if err != nil {
 		return err
 	}
-	if f := r.File(); f.Kind == KindOther {
+	if f := r.file; f.Kind == KindOther {
 		say(stderr, "%s: %s: neither spans nor counts, its lines are only counted\n", path, f.About)
 	}
 	line := 1
@@ -122,7 +122,7 @@ func parseFile(path, stdinName string, src Source, stdin io.Reader, out *bufio.W
 		all.lines += rec.Lines
 		first := line
 		line += rec.Lines
-		for _, n := range rec.Repairs.Names() {
+		for _, n := range rec.Repairs.names() {
 			all.repaired[n]++
 		}
 		switch {

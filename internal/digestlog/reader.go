@@ -82,9 +82,6 @@ func NewReader(src Source, from int64) (*Reader, error) {
 	return r, nil
 }
 
-// File is what the reader takes the file for.
-func (r *Reader) File() File { return r.file }
-
 // Offset is the file offset before which everything has been delivered by Next: where to go on after a restart.
 func (r *Reader) Offset() int64 {
 	if r.next < len(r.out) {
@@ -96,8 +93,8 @@ func (r *Reader) Offset() int64 {
 // Fed is the file offset of the byte to feed next.
 func (r *Reader) Fed() int64 { return r.base + int64(len(r.buf)) }
 
-// Buffered is the number of bytes that the reader holds; what was fed at once and MaxRecord bound it.
-func (r *Reader) Buffered() int { return len(r.buf) - r.head }
+// buffered is the number of bytes that the reader holds; what was fed at once and MaxRecord bound it.
+func (r *Reader) buffered() int { return len(r.buf) - r.head }
 
 // Feed takes the bytes that follow in the file. They are copied.
 func (r *Reader) Feed(data []byte) {

@@ -53,8 +53,8 @@ func readChunks(t testing.TB, src Source, data []byte, size int) (records []Reco
 		}
 		r.Feed(piece)
 		take()
-		if r.Buffered() > 2*maxRecord+size {
-			t.Fatalf("%d bytes are kept", r.Buffered())
+		if r.buffered() > 2*maxRecord+size {
+			t.Fatalf("%d bytes are kept", r.buffered())
 		}
 		if r.Offset() > r.Fed() {
 			t.Fatalf("offset %d beyond %d", r.Offset(), r.Fed())
@@ -78,7 +78,7 @@ func outcome(rec Record) string {
 	default:
 		s = "stat " + rec.Stat.Operation
 	}
-	if names := rec.Repairs.Names(); names != nil {
+	if names := rec.Repairs.names(); names != nil {
 		s += " (" + strings.Join(names, " ") + ")"
 	}
 	return s

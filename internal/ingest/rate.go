@@ -18,8 +18,8 @@ type Rate struct {
 	Burst time.Duration `yaml:"burst"`
 }
 
-// DefaultRate is no limit.
-func DefaultRate() Rate { return Rate{Burst: 5 * time.Second} }
+// defaultRate is no limit.
+func defaultRate() Rate { return Rate{Burst: 5 * time.Second} }
 
 // Validate reports every setting that cannot be used.
 func (r *Rate) Validate() error {
@@ -61,10 +61,10 @@ func RetrySeconds(err error, least time.Duration) string {
 	return strconv.Itoa(int(math.Ceil(RetryAfter(err, least).Seconds())))
 }
 
-// Limiter keeps what is taken to a Rate: two token buckets, for spans and for bytes, of which both or none are drawn from.
+// limiter keeps what is taken to a Rate: two token buckets, for spans and for bytes, of which both or none are drawn from.
 // It takes a request while there is anything in the buckets and lets them go below nothing, so that a request greater than
 // a bucket is taken, too, and the average holds all the same. It is safe for concurrent use; nil takes all.
-type Limiter struct {
+type limiter struct {
 	mu           sync.Mutex
 	spans, bytes bucket
 }
@@ -75,8 +75,8 @@ type bucket struct {
 	at                    time.Time
 }
 
-// NewLimiter makes a Limiter with full buckets, nil where the rate has no limit.
-func NewLimiter(r Rate) *Limiter {
+// newLimiter makes a limiter with full buckets, nil where the rate has no limit.
+func newLimiter(r Rate) *limiter {
 	if r.SpansPerSecond == 0 && r.BytesPerSecond == 0 {
 		return nil
 	}
@@ -84,11 +84,11 @@ func NewLimiter(r Rate) *Limiter {
 		size := float64(perSecond) * r.Burst.Seconds()
 		return bucket{perSecond: float64(perSecond), size: size, have: size}
 	}
-	return &Limiter{spans: full(r.SpansPerSecond), bytes: full(r.BytesPerSecond)}
+	return &limiter{spans: full(r.SpansPerSecond), bytes: full(r.BytesPerSecond)}
 }
 
-// Take takes a request or gives an error that wraps ErrRate, from which RetryAfter tells when to come again.
-func (l *Limiter) Take(now time.Time, spans int, bytes int64) error {
+// take takes a request or gives an error that wraps ErrRate, from which RetryAfter tells when to come again.
+func (l *limiter) take(now time.Time, spans int, bytes int64) error {
 	if l == nil {
 		return nil
 	}
@@ -101,9 +101,6 @@ func (l *Limiter) Take(now time.Time, spans int, bytes int64) error {
 	l.bytes.have -= float64(bytes)
 	return nil
 }
-
-// Check is Take before the request is read: it takes nothing.
-func (l *Limiter) Check(now time.Time) error { return l.Take(now, 0, 0) }
 
 // wait fills the bucket up to now and says how long it takes until something is in it.
 func (b *bucket) wait(now time.Time) time.Duration {

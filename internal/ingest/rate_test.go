@@ -20,20 +20,17 @@ func TestLimiterKeepsTheAverage(t *testing.T) {
 		{"the tighter one", Rate{SpansPerSecond: 1000, BytesPerSecond: 1 << 20, Burst: time.Second}, 1, 1 << 15, 3200},
 		{"requests above the burst", Rate{SpansPerSecond: 100, Burst: time.Second}, 1000, 1, 10_000},
 	} {
-		l := NewLimiter(tt.rate)
+		l := newLimiter(tt.rate)
 		now, taken := time.Unix(1e9, 0), int64(0)
 		end := now.Add(100 * time.Second)
 		for now.Before(end) {
-			err := l.Take(now, tt.spans, tt.bytes)
+			err := l.take(now, tt.spans, tt.bytes)
 			if err == nil {
 				taken += int64(tt.spans)
 				continue
 			}
 			if !errors.Is(err, ErrRate) || !errors.Is(err, ErrLater) {
 				t.Fatalf("%s: %v", tt.name, err)
-			}
-			if !errors.Is(l.Check(now), ErrRate) {
-				t.Fatalf("%s: Check lets pass what Take does not", tt.name)
 			}
 			now = now.Add(RetryAfter(err, 0))
 		}
@@ -45,22 +42,22 @@ func TestLimiterKeepsTheAverage(t *testing.T) {
 }
 
 func TestLimiterWithoutLimit(t *testing.T) {
-	l := NewLimiter(DefaultRate())
+	l := newLimiter(defaultRate())
 	for range 10 {
-		if err := l.Take(time.Unix(1, 0), 1<<30, 1<<50); err != nil {
+		if err := l.take(time.Unix(1, 0), 1<<30, 1<<50); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
 func TestLimiterSurvivesAStepBackOfTheClock(t *testing.T) {
-	l := NewLimiter(Rate{SpansPerSecond: 10, Burst: time.Second})
+	l := newLimiter(Rate{SpansPerSecond: 10, Burst: time.Second})
 	now := time.Unix(1e9, 0)
-	_ = l.Take(now, 15, 0)
-	if err := l.Take(now.Add(-time.Hour), 1, 0); !errors.Is(err, ErrRate) {
+	_ = l.take(now, 15, 0)
+	if err := l.take(now.Add(-time.Hour), 1, 0); !errors.Is(err, ErrRate) {
 		t.Errorf("an hour before: %v", err)
 	}
-	if err := l.Take(now.Add(time.Second), 1, 0); err != nil {
+	if err := l.take(now.Add(time.Second), 1, 0); err != nil {
 		t.Errorf("a second later: %v", err)
 	}
 }

@@ -19,8 +19,8 @@ func NewRecent(window int64) *Recent {
 	return &Recent{window: window, now: make(map[uint64]struct{}), old: make(map[uint64]struct{})}
 }
 
-// Seen says that the request was taken before.
-func (r *Recent) Seen(hash uint64) bool {
+// seen says that the request was taken before.
+func (r *Recent) seen(hash uint64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.has(hash)

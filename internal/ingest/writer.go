@@ -37,7 +37,7 @@ type Config struct {
 // DefaultConfig gives the limits for one machine.
 func DefaultConfig() Config {
 	return Config{MaxRequestBytes: 32 << 20, MaxInFlightBytes: 32 << 20, MaxReadingBytes: 64 << 20, MaxWait: 5 * time.Second, ResendWindow: 10 * time.Minute,
-		MaxAttributes: 512, MaxAttributeBytes: 64 << 10, Rate: DefaultRate()}
+		MaxAttributes: 512, MaxAttributeBytes: 64 << 10, Rate: defaultRate()}
 }
 
 // Validate reports every setting that cannot be used.
@@ -80,7 +80,7 @@ type Writer struct {
 	metrics  *Metrics
 	recent   *Recent
 	room     *Room
-	rate     *Limiter
+	rate     *limiter
 	halves   atomic.Int64
 	encoders sync.Pool
 	now      func() time.Time
@@ -95,7 +95,7 @@ type encoder struct {
 // NewWriter makes a Writer. recent holds the requests of before a restart that are still remembered.
 func NewWriter(cfg Config, log *wal.Log, recent *Recent, hand Hand, m *Metrics) *Writer {
 	w := &Writer{cfg: cfg, log: log, hand: hand, metrics: m, recent: recent, now: time.Now, room: cfg.Room,
-		rate: NewLimiter(cfg.Rate)}
+		rate: newLimiter(cfg.Rate)}
 	if w.room == nil {
 		w.room = NewRoom(&cfg)
 	}
@@ -115,7 +115,7 @@ func (w *Writer) Halves() int64 { return w.halves.Load() }
 // Write returns once the batch is on disk, or was before. Errors wrap ErrLater or ErrTooLarge, or are the context's. After
 // an I/O error the batch may be there after a restart all the same: the sender has to send again, which is recognised.
 func (w *Writer) Write(ctx context.Context, req Request) error {
-	if req.Hash != 0 && w.recent.Seen(req.Hash) {
+	if req.Hash != 0 && w.recent.seen(req.Hash) {
 		w.metrics.Resent.Add(float64(len(req.Batch.Halves)))
 		req.Memory.Free()
 		return nil
@@ -124,7 +124,7 @@ func (w *Writer) Write(ctx context.Context, req Request) error {
 		req.Memory.Free()
 		return nil
 	}
-	if err := w.rate.Take(w.now(), len(req.Batch.Halves), req.Bytes); err != nil {
+	if err := w.rate.take(w.now(), len(req.Batch.Halves), req.Bytes); err != nil {
 		return w.refuse(&req, err)
 	}
 	w.trimAll(&req.Batch)

@@ -246,7 +246,7 @@ func TestRecentForgets(t *testing.T) {
 		{1, 1203, false}, {2, 1203, true},
 	}
 	for i, s := range steps {
-		if got := r.Seen(s.hash); got != s.known {
+		if got := r.seen(s.hash); got != s.known {
 			t.Errorf("step %d: seen %v", i, got)
 		}
 		if added := r.Add(s.hash, s.at); added == s.known {

@@ -199,7 +199,7 @@ func (s *slot) take(h *span.Half) *span.Half {
 		if h.Kind.CalleeSide() {
 			client, server = w, h
 		}
-		if score := Score(client, server); score > bestScore {
+		if score := scoreOf(client, server); score > bestScore {
 			best, bestScore = i, score
 		}
 	}
@@ -208,9 +208,9 @@ func (s *slot) take(h *span.Half) *span.Half {
 	return twin
 }
 
-// Score says how well two halves with fitting ids fit otherwise: 4 for the peer's address or app, 1 for containment in
+// scoreOf says how well two halves with fitting ids fit otherwise: 4 for the peer's address or app, 1 for containment in
 // time. It chooses among several candidates, where ids repeat because of retries.
-func Score(client, server *span.Half) int {
+func scoreOf(client, server *span.Half) int {
 	score := 0
 	if client.Peer != "" && client.Peer == server.App ||
 		client.PeerAddr != "" && client.PeerAddr == server.LocalAddr ||

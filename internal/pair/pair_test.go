@@ -207,9 +207,9 @@ func BenchmarkPair(b *testing.B) {
 func TestScorePrefersThePeer(t *testing.T) {
 	client := &span.Half{PeerAddr: "10.0.0.1:80", Start: 0, Duration: 10}
 	scores := []int{
-		Score(client, &span.Half{Start: 50, Duration: 1}),
-		Score(client, &span.Half{Start: 5, Duration: 1}),
-		Score(client, &span.Half{Start: 50, Duration: 1, LocalAddr: "10.0.0.1:80"}),
+		scoreOf(client, &span.Half{Start: 50, Duration: 1}),
+		scoreOf(client, &span.Half{Start: 5, Duration: 1}),
+		scoreOf(client, &span.Half{Start: 50, Duration: 1, LocalAddr: "10.0.0.1:80"}),
 	}
 	if !slices.IsSorted(scores) || scores[0] == scores[1] || scores[1] == scores[2] {
 		t.Errorf("scores %v", scores)

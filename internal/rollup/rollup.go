@@ -27,8 +27,8 @@ func NewCounter(maxRows int) *Counter {
 
 const minute = int64(60e9)
 
-// KeyOf gives the key that a call is counted by: it counts once, at its lead half's start.
-func KeyOf(c *span.Call) span.RollupKey {
+// keyOf gives the key that a call is counted by: it counts once, at its lead half's start.
+func keyOf(c *span.Call) span.RollupKey {
 	k := span.RollupKey{
 		Minute: span.FloorDiv(c.Start(), minute), Type: c.Type, LoadTest: c.LoadTest(),
 		Caller: c.Caller, Callee: c.Callee, Operation: c.Operation(),
@@ -39,9 +39,9 @@ func KeyOf(c *span.Call) span.RollupKey {
 	return k
 }
 
-// Call counts a call once and gives the key that it is counted by: beyond the bound of rows that is not KeyOf's.
+// Call counts a call once and gives the key that it is counted by: beyond the bound of rows that is not keyOf's.
 func (c *Counter) Call(call *span.Call) span.RollupKey {
-	r := c.row(KeyOf(call))
+	r := c.row(keyOf(call))
 	r.Calls++
 	if call.Failed() {
 		r.Errors++

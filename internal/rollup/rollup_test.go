@@ -25,8 +25,8 @@ func TestALateTwinLeavesWhatThePairWouldHaveGiven(t *testing.T) {
 	alone := span.Join(c, nil, "")
 	late.Call(&alone)
 	late.Correct(
-		Counted{Key: KeyOf(&alone), Duration: 10},
-		Counted{Key: KeyOf(&pair), Duration: 10})
+		Counted{Key: keyOf(&alone), Duration: 10},
+		Counted{Key: keyOf(&pair), Duration: 10})
 	late.Each(func(r *span.Rollup) bool {
 		if r.Calls == 0 {
 			if r.Latency.Count != 0 || r.Latency.Sum != 0 || r.Latency.Quantile(0.5) != 0 {

@@ -108,11 +108,11 @@ func DayOf(ns int64) Day {
 	return Day(span.FloorDiv(ns, day))
 }
 
-// Begin is the first moment of the day.
-func (d Day) Begin() time.Time { return time.Unix(int64(d)*86400, 0).UTC() }
+// begin is the first moment of the day.
+func (d Day) begin() time.Time { return time.Unix(int64(d)*86400, 0).UTC() }
 
 // String gives the day as 2006-01-02.
-func (d Day) String() string { return d.Begin().Format(time.DateOnly) }
+func (d Day) String() string { return d.begin().Format(time.DateOnly) }
 
 // DayStats counts what is stored of one day of receipt.
 type DayStats struct {
@@ -234,7 +234,7 @@ func (s *Store) receipt(r *Range) int64 {
 	defer s.index.mu.Unlock()
 	if last := s.index.last[r.ID.Partition]; last != nil && last.id.From < r.ID.From {
 		if day := last.volume.Day(); day == DayOf(r.Received)+1 {
-			return day.Begin().UnixNano()
+			return day.begin().UnixNano()
 		}
 	}
 	return r.Received

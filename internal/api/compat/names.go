@@ -74,13 +74,13 @@ func (n *Names) List(ctx context.Context, service string) ([]query.Name, error) 
 // Services gives the names of all services, sorted.
 func (n *Names) Services(ctx context.Context) ([]string, error) {
 	list, err := n.List(ctx, "")
-	return Distinct(list, func(n query.Name) string { return n.App }), err
+	return distinct(list, func(n query.Name) string { return n.App }), err
 }
 
 // Operations gives the operations of a service, whatever their side, sorted.
 func (n *Names) Operations(ctx context.Context, service string) ([]string, error) {
 	list, err := n.List(ctx, service)
-	return Distinct(list, func(n query.Name) string { return n.Operation }), err
+	return distinct(list, func(n query.Name) string { return n.Operation }), err
 }
 
 // Spellings gives the services that differ from a name in upper and lower case only; a name that is known as it is, or
@@ -97,8 +97,8 @@ func (n *Names) Spellings(ctx context.Context, service string) ([]string, error)
 	return like, nil
 }
 
-// Distinct gives what differs of a list that is sorted by it. It is never nil.
-func Distinct[T any](list []T, text func(T) string) []string {
+// distinct gives what differs of a list that is sorted by it. It is never nil.
+func distinct[T any](list []T, text func(T) string) []string {
 	texts := []string{}
 	for _, v := range list {
 		if s := text(v); len(texts) == 0 || texts[len(texts)-1] != s {

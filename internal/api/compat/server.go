@@ -69,7 +69,7 @@ func (s *Server) Get(path string, handle HandleFunc) {
 // Refuse adds a route that answers every method with an error.
 func (s *Server) Refuse(path string, status int, message string) {
 	s.mux.HandleFunc(s.options.Prefix+path, func(w http.ResponseWriter, r *http.Request) {
-		s.Fail(w, r, Refuse(status, "%s", message))
+		s.fail(w, r, Refuse(status, "%s", message))
 	})
 }
 
@@ -87,7 +87,7 @@ func (s *Server) wrap(route string, handle HandleFunc) http.HandlerFunc {
 		}
 		err := handle(ctx, out, r)
 		if err != nil && !out.begun {
-			status = s.Fail(w, r, err)
+			status = s.fail(w, r, err)
 			return
 		}
 		if err == nil {
@@ -99,8 +99,8 @@ func (s *Server) wrap(route string, handle HandleFunc) http.HandlerFunc {
 	}
 }
 
-// Fail answers with an error and gives its status.
-func (s *Server) Fail(w http.ResponseWriter, r *http.Request, err error) int {
+// fail answers with an error and gives its status.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) int {
 	status, message := Explain(err, s.options.Name)
 	if status >= http.StatusInternalServerError && status != http.StatusNotImplemented {
 		s.options.Log.Error("request failed", "path", r.URL.Path, "query", r.URL.RawQuery, "status", status, "error", err)
@@ -112,11 +112,11 @@ func (s *Server) Fail(w http.ResponseWriter, r *http.Request, err error) int {
 
 func (s *Server) wrongMethod(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Allow", "GET, HEAD")
-	s.Fail(w, r, Refuse(http.StatusMethodNotAllowed, "%s %s: use GET", r.Method, r.URL.Path))
+	s.fail(w, r, Refuse(http.StatusMethodNotAllowed, "%s %s: use GET", r.Method, r.URL.Path))
 }
 
 func (s *Server) unknownPath(w http.ResponseWriter, r *http.Request) {
-	s.Fail(w, r, Refuse(http.StatusNotFound, "%q is no path of this API: it has %s, below %s", r.URL.Path, s.options.Has, s.options.Prefix))
+	s.fail(w, r, Refuse(http.StatusNotFound, "%q is no path of this API: it has %s, below %s", r.URL.Path, s.options.Has, s.options.Prefix))
 }
 
 // Response writes an answer in parts: JSON, unless ContentType was called.

@@ -22,8 +22,8 @@ import (
 // Prefix is the path below which Handler answers.
 const Prefix = "/jaeger/"
 
-// MaxLimit is the most traces that one search gives, as in jaeger-ui.
-const MaxLimit = 1500
+// maxLimit is the most traces that one search gives, as in jaeger-ui.
+const maxLimit = 1500
 
 // Config bounds what requests may cost.
 type Config = compat.Config

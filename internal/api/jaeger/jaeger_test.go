@@ -467,7 +467,7 @@ func FuzzSearchParameters(f *testing.F) {
 		if err != nil && !errors.As(err, &refused) {
 			t.Errorf("%q: %v is no refusal", s, err)
 		}
-		if err == nil && (p.limit < 1 || p.limit > MaxLimit || p.from.After(p.to)) {
+		if err == nil && (p.limit < 1 || p.limit > maxLimit || p.from.After(p.to)) {
 			t.Errorf("%q: %+v", s, p)
 		}
 	})

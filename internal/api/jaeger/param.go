@@ -54,8 +54,8 @@ func readSearch(values url.Values, now time.Time) (p searchParams, err error) {
 	}
 	p.limit = defaultLimit
 	if text := values.Get("limit"); text != "" {
-		if p.limit, err = strconv.Atoi(text); err != nil || p.limit < 1 || p.limit > MaxLimit {
-			return p, compat.BadRequest("unable to parse param 'limit': %.100q is no number from 1 to %d", text, MaxLimit)
+		if p.limit, err = strconv.Atoi(text); err != nil || p.limit < 1 || p.limit > maxLimit {
+			return p, compat.BadRequest("unable to parse param 'limit': %.100q is no number from 1 to %d", text, maxLimit)
 		}
 	}
 	for name, d := range map[string]*time.Duration{"minDuration": &p.min, "maxDuration": &p.max} {
@@ -69,8 +69,8 @@ func readSearch(values url.Values, now time.Time) (p searchParams, err error) {
 		return p, compat.BadRequest("'maxDuration' should be greater than 'minDuration'")
 	}
 	for _, id := range values["traceID"] {
-		if id == "" || len(id) > compat.LongestTraceID || len(p.traceIDs) == MaxLimit {
-			return p, compat.BadRequest("cannot parse traceID param: want at most %d ids of 1 to %d bytes", MaxLimit, compat.LongestTraceID)
+		if id == "" || len(id) > compat.LongestTraceID || len(p.traceIDs) == maxLimit {
+			return p, compat.BadRequest("cannot parse traceID param: want at most %d ids of 1 to %d bytes", maxLimit, compat.LongestTraceID)
 		}
 		p.traceIDs = append(p.traceIDs, id)
 	}

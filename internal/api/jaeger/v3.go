@@ -222,8 +222,8 @@ func readSearchV3(values url.Values) (p searchParams, err error) {
 	}
 	p.limit = defaultLimit
 	if text, name := get("searchDepth", "search_depth", "num_traces"); text != "" {
-		if p.limit, err = strconv.Atoi(text); err != nil || p.limit < 1 || p.limit > MaxLimit {
-			return p, compat.BadRequest("malformed parameter %s: %.100q is no number from 1 to %d", name, text, MaxLimit)
+		if p.limit, err = strconv.Atoi(text); err != nil || p.limit < 1 || p.limit > maxLimit {
+			return p, compat.BadRequest("malformed parameter %s: %.100q is no number from 1 to %d", name, text, maxLimit)
 		}
 	}
 	return p, p.readTags(nil, values["query.attributes"])

@@ -238,15 +238,13 @@ func (w *writer) keyValue(key string, v span.Value) {
 	w.add(`{"key":`)
 	w.b = compat.AppendString(w.b, key)
 	w.add(`,"value":`)
-	w.b = append(AppendValue(w.b, v), '}')
+	w.b = append(appendValue(w.b, v, 0), '}')
 }
-
-// AppendValue appends an AnyValue message as JSON, which is the same in both dialects.
-func AppendValue(b []byte, v span.Value) []byte { return appendValue(b, v, 0) }
 
 // maxDepth bounds how deep lists and maps are followed.
 const maxDepth = 16
 
+// appendValue appends an AnyValue message as JSON, which is the same in both dialects.
 func appendValue(b []byte, v span.Value, depth int) []byte {
 	switch v.Kind {
 	case span.ValueEmpty:

@@ -53,8 +53,8 @@ func readSearch(values url.Values, now time.Time) (p searchParams, err error) {
 	}
 	p.limit = defaultLimit
 	if text := values.Get("limit"); text != "" {
-		if p.limit, err = strconv.Atoi(text); err != nil || p.limit < 1 || p.limit > MaxLimit {
-			return p, compat.BadRequest("limit is %.100q: want a number from 1 to %d", text, MaxLimit)
+		if p.limit, err = strconv.Atoi(text); err != nil || p.limit < 1 || p.limit > maxLimit {
+			return p, compat.BadRequest("limit is %.100q: want a number from 1 to %d", text, maxLimit)
 		}
 	}
 	p.conditions, err = readConditions(values.Get("annotationQuery"))

@@ -22,8 +22,8 @@ import (
 // Prefix is the path below which Handler answers. It is the path that Zipkin's UI is built for.
 const Prefix = "/zipkin/"
 
-// MaxLimit is the most traces that one search gives.
-const MaxLimit = 1500
+// maxLimit is the most traces that one search gives.
+const maxLimit = 1500
 
 const apiName = "zipkin"
 

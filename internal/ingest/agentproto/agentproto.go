@@ -86,7 +86,7 @@ func New(cfg Config, w ingest.Sink, progress map[string]int64, log *slog.Logger)
 		progress = make(map[string]int64)
 	}
 	return &Server{
-		cfg: cfg, writer: w, log: log, metrics: NewMetrics(), bodies: ingest.BodiesFor(w),
+		cfg: cfg, writer: w, log: log, metrics: newMetrics(), bodies: ingest.BodiesFor(w),
 		slots: make(chan struct{}, cfg.MaxRequests), progress: progress, agents: make(map[string]*turn),
 	}
 }
@@ -101,8 +101,8 @@ func (s *Server) Handler() http.Handler {
 	return mux
 }
 
-// Progress gives the offset up to which a file is durable, 0 where nothing is.
-func (s *Server) Progress(agent, file string) int64 {
+// progressOf gives the offset up to which a file is durable, 0 where nothing is.
+func (s *Server) progressOf(agent, file string) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.progress[agent+"/"+file]
@@ -127,7 +127,7 @@ func (s *Server) take(ctx context.Context, p *wire.Push) ([]wire.Progress, error
 		c := &p.Chunks[i]
 		to, ok := at[c.File]
 		if !ok {
-			to = s.Progress(agent, c.File)
+			to = s.progressOf(agent, c.File)
 		}
 		switch {
 		case c.To == c.From: // a question
@@ -145,7 +145,7 @@ func (s *Server) take(ctx context.Context, p *wire.Push) ([]wire.Progress, error
 	}
 	answer := make([]wire.Progress, 0, len(at))
 	for _, file := range slices.Sorted(maps.Keys(at)) {
-		if key := agent + "/" + file; at[file] != s.Progress(agent, file) {
+		if key := agent + "/" + file; at[file] != s.progressOf(agent, file) {
 			req.Progress = append(req.Progress, wire.Progress{File: key, To: at[file]})
 		}
 		answer = append(answer, wire.Progress{File: file, To: at[file]})

@@ -198,7 +198,7 @@ func TestEntry(t *testing.T) {
 	if len(rec.Batch.Halves) != 3 || rec.Batch.Halves[0].Route != span.RouteAgent || rec.Batch.Halves[0].Received == 0 {
 		t.Errorf("batch in the log is %+v", rec.Batch)
 	}
-	if at := r.server.Progress("host-1", "f"); at != 20 {
+	if at := r.server.progressOf("host-1", "f"); at != 20 {
 		t.Errorf("Progress is %d, want 20", at)
 	}
 }
@@ -264,7 +264,7 @@ func TestBadRequests(t *testing.T) {
 			if got := res.Header().Get(reasonHeader); (got == malformed) != (c.status == 400) {
 				t.Errorf("%s is %q with status %d", reasonHeader, got, c.status)
 			}
-			if c.status != 200 && (len(r.records) != 0 || r.server.Progress("host-1", "f") != 0) {
+			if c.status != 200 && (len(r.records) != 0 || r.server.progressOf("host-1", "f") != 0) {
 				t.Error("something of the request was taken")
 			}
 		})
@@ -299,7 +299,7 @@ func TestBusy(t *testing.T) {
 		if res.Code != http.StatusServiceUnavailable || res.Header().Get("Retry-After") == "" {
 			t.Errorf("status %d, Retry-After %q", res.Code, res.Header().Get("Retry-After"))
 		}
-		if at := r.server.Progress("host-1", "f"); at != 0 {
+		if at := r.server.progressOf("host-1", "f"); at != 0 {
 			t.Errorf("progress is %d without a log", at)
 		}
 	})
@@ -376,7 +376,7 @@ func TestConcurrent(t *testing.T) {
 	group.Wait()
 	halves := 0
 	for _, file := range []string{"a", "b", "c"} {
-		to := r.server.Progress("host-1", file)
+		to := r.server.progressOf("host-1", file)
 		halves += int(to / 10)
 		for at := int64(0); at < to; at += 10 {
 			if n := r.origins[origin(file, at)]; n != 1 {

@@ -11,8 +11,8 @@ type Metrics struct {
 	Repeated, Gaps, GapBytes prometheus.Counter
 }
 
-// NewMetrics makes the counters.
-func NewMetrics() *Metrics {
+// newMetrics makes the counters.
+func newMetrics() *Metrics {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: "twinspan_agentproto_" + name, Help: help})
 	}
