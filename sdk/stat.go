@@ -170,7 +170,10 @@ func (t *Tracer) takeStats() map[statKey]*statValue {
 		sh.mu.Unlock()
 		for key, v := range keys {
 			if merged[key] == nil && len(merged) >= t.config.StatMaxKeys {
-				key = key.overflow()
+				if over := key.overflow(); over != key { // else the shard has counted it
+					t.counters.statOverflow.Add(v.count)
+					key = over
+				}
 			}
 			m := merged[key]
 			if m == nil {

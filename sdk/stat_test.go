@@ -39,6 +39,27 @@ func TestStatsAreExactWhileTheyAreTaken(t *testing.T) {
 	}
 }
 
+// What each shard has room for can be too much together: it comes under the overflow key, and is counted as such.
+func TestOverflowOfShardsTogether(t *testing.T) {
+	tracer := stopped(t, 8192, DropWhenFull)
+	tracer.config.StatMaxKeys = 1
+	for i, operation := range []string{"a", "b", "c"} {
+		s := &Span{trunk: &trunk{tracer: tracer}, kind: Internal, spanWork: &spanWork{component: Biz, operation: operation}}
+		var r resolved
+		s.resolve(&r)
+		tracer.shards.list[i].stats.add(tracer, s, &r)
+	}
+	over := uint64(0)
+	for key, v := range tracer.takeStats() {
+		if key.operation == overflowKey {
+			over += v.count
+		}
+	}
+	if c := tracer.Counters(); over != 2 || c.StatOverflow != over {
+		t.Errorf("%d spans under the overflow key, %+v", over, c)
+	}
+}
+
 // Texts of stat keys are bounded as their number is, and operations in digest lines as well.
 func TestLongKeysAreCut(t *testing.T) {
 	tracer := newTracer(t, nil)

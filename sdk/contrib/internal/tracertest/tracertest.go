@@ -3,9 +3,12 @@
 package tracertest
 
 import (
+	"cmp"
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -36,6 +39,7 @@ func New(t testing.TB, app string) *Service {
 }
 
 // Lines gives the lines of a file of the log, such as "biz-digest.log", when everything has been written; none if there is no file.
+// They are in the order in which their spans started: in the file those of several CPUs come in no order.
 func (s *Service) Lines(t testing.TB, file string) []map[string]any {
 	t.Helper()
 	s.FlushStats()
@@ -51,7 +55,15 @@ func (s *Service) Lines(t testing.TB, file string) []map[string]any {
 		}
 		all = append(all, line)
 	}
+	slices.SortStableFunc(all, func(a, b map[string]any) int { return cmp.Compare(started(a), started(b)) })
 	return all
+}
+
+// started is when a line's span started, in ns of the Unix epoch; 0 for a stat line.
+func started(line map[string]any) int64 {
+	text, _ := line["start.ns"].(string)
+	n, _ := strconv.ParseInt(text, 10, 64)
+	return n
 }
 
 // Check compares some fields of a line.
