@@ -11,6 +11,7 @@ import (
 
 // notes are the fields of a digest line that other fields of the half are made of.
 type notes struct {
+	kind, trace                        string
 	time, cost                         string
 	url, method, service               string
 	dbName, dbType, sql, endpoint      string
@@ -29,7 +30,6 @@ type notes struct {
 func (d *lineDecoder) half(fields []field, own bool, repairs Repairs) (Record, state) {
 	h := &span.Half{Route: span.RouteAgent, Component: d.file.Component, Coarse: true, Type: d.comp.typ, LoadTest: d.src.Shadow}
 	var n notes
-	var kind, trace string
 	size := 64
 	for i := range fields {
 		size += len(fields[i].key) + len(fields[i].val) + 12
@@ -41,54 +41,13 @@ func (d *lineDecoder) half(fields []field, own bool, repairs Repairs) (Record, s
 			continue
 		}
 		key := f.key
+		if to := n.once(h, key); to != nil && *to == "" {
+			*to = f.val
+			if key != "remote.app" || f.val == "" || d.comp.shape != shapeQueue {
+				continue
+			}
+		}
 		switch key {
-		case "time", "timestamp":
-			if n.time == "" {
-				n.time = f.val
-				continue
-			}
-		case "local.app":
-			if h.App == "" {
-				h.App = f.val
-				continue
-			}
-		case "traceId", "tracerId":
-			if trace == "" {
-				trace = f.val
-				continue
-			}
-		case "spanId":
-			if h.Dotted == "" {
-				h.Dotted = f.val
-				continue
-			}
-		case "span.kind":
-			if kind == "" {
-				kind = f.val
-				continue
-			}
-		case "result.code":
-			if h.ResultCode == "" {
-				h.ResultCode = f.val
-				continue
-			}
-		case "time.cost.milliseconds", "client.elapse.time", "biz.impl.time":
-			if n.cost == "" {
-				n.cost = f.val
-				continue
-			}
-		case "error":
-			if n.errorText == "" {
-				n.errorText = f.val
-				continue
-			}
-		case "remote.app":
-			if n.remoteApp == "" {
-				n.remoteApp = f.val
-				if f.val == "" || d.comp.shape != shapeQueue {
-					continue
-				}
-			}
 		case "sys.baggage", "biz.baggage", "baggage":
 			if f.val == "" {
 				continue
@@ -136,10 +95,35 @@ func (d *lineDecoder) half(fields []field, own bool, repairs Repairs) (Record, s
 		p = p.AppendStatusMessage(n.errorText)
 	}
 	h.Payload = p
-	if err := d.finish(h, &n, kind, trace, own); err != nil {
+	if err := d.finish(h, &n, own); err != nil {
 		return Record{Err: err}, broken
 	}
 	return Record{Half: h, Repairs: repairs}, complete
+}
+
+// once gives the place of a field that is no attribute when it comes first; a further one of its name is. It is nil for all others.
+func (n *notes) once(h *span.Half, key string) *string {
+	switch key {
+	case "time", "timestamp":
+		return &n.time
+	case "local.app":
+		return &h.App
+	case "traceId", "tracerId":
+		return &n.trace
+	case "spanId":
+		return &h.Dotted
+	case "span.kind":
+		return &n.kind
+	case "result.code":
+		return &h.ResultCode
+	case "time.cost.milliseconds", "client.elapse.time", "biz.impl.time":
+		return &n.cost
+	case "error":
+		return &n.errorText
+	case "remote.app":
+		return &n.remoteApp
+	}
+	return nil
 }
 
 // note keeps what a field may be needed for.
@@ -221,21 +205,21 @@ func unescapeComma(sql string) string {
 }
 
 // finish sets what is made of several fields.
-func (d *lineDecoder) finish(h *span.Half, n *notes, kind, trace string, own bool) *RejectError {
+func (d *lineDecoder) finish(h *span.Half, n *notes, own bool) *RejectError {
 	if err := d.times(h, n); err != nil {
 		return err
 	}
-	if trace == "" {
+	if n.trace == "" {
 		return &RejectError{Reason: ReasonTraceID, Detail: "traceId is missing or empty, so that the span belongs to no trace"}
 	}
 	var exact bool
-	if h.Trace, exact = id.ParseTrace(trace); !exact {
-		h.TraceText = trace
+	if h.Trace, exact = id.ParseTrace(n.trace); !exact {
+		h.TraceText = n.trace
 	}
 	if h.Dotted == "" && n.span8 == "" {
 		return &RejectError{Reason: ReasonSpanID, Detail: "spanId is missing or empty"}
 	}
-	h.Kind = d.kind(kind, own)
+	h.Kind = d.kind(n.kind, own)
 	d.identify(h, n)
 	if own && n.typeName != "" {
 		if t, err := span.ParseType(n.typeName); err == nil {
