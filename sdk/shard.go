@@ -37,15 +37,19 @@ const (
 	chunkFull  = chunkBytes - 2<<10 // another usual line may not fit
 	maxFree    = 128                // chunks that a shard keeps for the next lines; take lets go of them when there are none
 	shardLines = 256                // the least that a shard of several may hold
-	// maxBehind is the number of full chunks of a shard at which the writer is let run first: where there is no CPU to spare, lines
-	// that wait long are written from memory that the CPU's cache has lost meanwhile.
+	// wakeAt is the number of full chunks of a shard at which the writer is woken: it is the request that waits for the system call
+	// that wakes it, and larger writes cost less. Before that, Config.FlushInterval has them written.
+	wakeAt = 4
+	// maxBehind is the number of full chunks of a shard at which the writer is let run first, if there is one CPU only: lines that
+	// wait long are written from memory that the CPU's cache has lost meanwhile.
 	maxBehind = 8
 )
 
 // shards finds the shard of the CPU that the caller runs on.
 type shards struct {
 	list     []*shard
-	maxLines int // of a shard
+	alone    bool // there is one CPU: the writer runs only when the others wait
+	maxLines int  // of a shard
 	maxBytes int
 	pool     sync.Pool // keeps a shard for each CPU; it may forget them, and they are found again in list
 	next     atomic.Uint32
@@ -56,7 +60,7 @@ func newShards(c *Config) *shards {
 	for n < 4*runtime.GOMAXPROCS(0) && c.QueueSize/(2*n) >= shardLines {
 		n *= 2
 	}
-	s := &shards{maxLines: max(c.QueueSize/n, 1), maxBytes: max(c.QueueBytes/n, 1)}
+	s := &shards{alone: runtime.GOMAXPROCS(0) == 1, maxLines: max(c.QueueSize/n, 1), maxBytes: max(c.QueueBytes/n, 1)}
 	shared := newLineText(c)
 	for range n {
 		s.list = append(s.list, &shard{encoder: encoder{lineText: shared}, stats: newStatTable(c.StatMaxKeys)})
@@ -92,7 +96,7 @@ func (t *Tracer) finish(s *Span) {
 	sh.spans++
 	sh.stats.add(t, s, &r)
 	done := !logs || t.write(sh, s, &r)
-	behind := len(sh.full) >= maxBehind
+	behind := t.shards.alone && len(sh.full) >= maxBehind
 	sh.mu.Unlock()
 	if !done {
 		sh = t.overflow(s, &r)
@@ -137,7 +141,9 @@ func (t *Tracer) write(sh *shard, s *Span, r *resolved) bool {
 	if len(c.b) >= chunkFull {
 		sh.full = append(sh.full, *c)
 		*c = chunk{}
-		signal(t.reporter.full)
+		if len(sh.full) >= wakeAt || sh.lines >= t.shards.maxLines/2 || sh.bytes >= t.shards.maxBytes/2 {
+			signal(t.reporter.full)
+		}
 	}
 	if sh.lines == 1 {
 		signal(t.reporter.first)
