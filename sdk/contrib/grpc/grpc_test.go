@@ -105,6 +105,9 @@ func TestUnaryAndStream(t *testing.T) {
 	if len(clients) != 4 || len(servers) != 3 {
 		t.Fatalf("%d client and %d server lines", len(clients), len(servers))
 	}
+	if early := clients["Missing 2"]; early != nil { // it was refused before the request was sent: see errUntold
+		clients["Missing 12"] = early
+	}
 	for key, want := range map[string][2]map[string]any{
 		"Check 00": {{"spanId": "0.1", "status": "ok", "invoke.type": "unary", "req.size.bytes": 0.0, "resp.size.bytes": 2.0, "error": ""},
 			{"status": "ok", "invoke.type": "unary", "req.size.bytes": 0.0, "resp.size.bytes": 2.0, "error": ""}},
@@ -124,6 +127,26 @@ func TestUnaryAndStream(t *testing.T) {
 		}
 		tracertest.Check(t, "server "+key, s, map[string]any{"traceId": root.TraceID(), "spanId": c["spanId"], "twin.id8": c["span.id8"], "operation": c["operation"],
 			"local.address": c["remote.address"], "remote.address": c["local.address"], "local.port": c["remote.port"], "sys.baggage": "zone=z1&"})
+	}
+}
+
+// TestRefusedBeforeTheRequestIsSent: gRPC tells handlers of such a call no error, and of a good one its answer.
+func TestRefusedBeforeTheRequestIsSent(t *testing.T) {
+	for _, tt := range []struct {
+		events []stats.RPCStats
+		want   map[string]any
+	}{
+		{nil, map[string]any{"result.code": "2", "status": "error", "error": status.Convert(errUntold).Message()}},
+		{[]stats.RPCStats{&stats.InPayload{Client: true}}, map[string]any{"result.code": "00", "status": "ok"}},
+		{[]stats.RPCStats{&stats.Begin{Client: true, IsServerStream: true}}, map[string]any{"result.code": "00", "status": "ok"}},
+	} {
+		a := tracertest.New(t, "a")
+		h := NewClientHandler(a.Tracer)
+		ctx := h.TagRPC(t.Context(), &stats.RPCTagInfo{FullMethodName: "/pay.Ledger/Book"})
+		for _, e := range append(append([]stats.RPCStats{&stats.Begin{Client: true}}, tt.events...), &stats.End{Client: true}) {
+			h.HandleRPC(ctx, e)
+		}
+		tracertest.Check(t, "client", a.Lines(t, "grpc-client-digest.log")[0], tt.want)
 	}
 }
 

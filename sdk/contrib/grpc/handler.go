@@ -57,6 +57,8 @@ type handler struct {
 type call struct {
 	span           *twinspan.Span
 	sent, received atomic.Int64 // bytes of messages, uncompressed
+	single         bool         // a good answer is one message
+	answered       atomic.Bool  // a message came
 }
 
 type callKey struct{}
@@ -109,6 +111,10 @@ func describe(span *twinspan.Span, fullMethod string) {
 	)
 }
 
+// errUntold stands for the error of a call that the server refused before all of the request was sent: gRPC's client tells its
+// stats handlers then that the call ended well.
+var errUntold = status.Error(codes.Unknown, "refused before the request was sent; gRPC tells no status")
+
 // HandleRPC follows a call.
 func (h *clientHandler) HandleRPC(ctx context.Context, s stats.RPCStats) {
 	c := callFrom(ctx)
@@ -128,8 +134,12 @@ func (h *clientHandler) HandleRPC(ctx context.Context, s stats.RPCStats) {
 			c.span.SetTags(twinspan.String(twinspan.TagLocalHost, host))
 		}
 	case *stats.End:
-		code := status.Code(s.Error)
-		c.end(code, s.Error, code != codes.OK, c.sent.Load(), c.received.Load())
+		err := s.Error
+		if err == nil && c.single && !c.answered.Load() {
+			err = errUntold
+		}
+		code := status.Code(err)
+		c.end(code, err, code != codes.OK, c.sent.Load(), c.received.Load())
 	default:
 		c.follow(s)
 	}
@@ -180,8 +190,10 @@ func (c *call) follow(s stats.RPCStats) {
 		if s.IsClientStream || s.IsServerStream {
 			kind = "stream"
 		}
+		c.single = !s.IsServerStream
 		c.span.SetTag(twinspan.TagInvokeType, kind)
 	case *stats.InPayload:
+		c.answered.Store(true)
 		c.received.Add(int64(s.Length))
 	case *stats.OutPayload:
 		c.sent.Add(int64(s.Length))
