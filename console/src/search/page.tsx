@@ -14,10 +14,11 @@ import { narrow, useMedia } from '../ui/size'
 import { TimePicker, useLive, useRangeText } from '../ui/time-picker'
 import { QueryEditor } from './editor'
 import { Filters } from './filters'
+import { toQuery } from './query'
 import { callHref, callKey, Results } from './results'
 import { Scatter, type Selection } from './scatter'
 import { Searched } from './searched'
-import { defaultScope, filterCount, filterKeys, readSearch, structureKeys, toQuery, type FilterKey, type Scope, type SearchState, type StructureKey } from './state'
+import { defaultScope, filterCount, filterKeys, readSearch, structureKeys, type FilterKey, type Scope, type SearchState, type StructureKey } from './state'
 import { fromTraceQL, isStructural, toTraceQL } from './traceql'
 
 const pageSize = 50

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { queryString } from '../api/client'
 import { binSeries } from './scatter'
 import { durationDomain, durationTicks, linear, log } from './scale'
-import { acceptTag, filterCount, readSearch, searchHref, toQuery } from './state'
+import { toQuery } from './query'
+import { acceptTag, filterCount, readSearch, searchHref } from './state'
 
 describe('the state in the URL', () => {
   it('reads every filter and asks the API for exactly that', () => {

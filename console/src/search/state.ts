@@ -1,6 +1,4 @@
-import type { Query } from '../api/client'
-import { toTraceQL } from './traceql.ts'
-import { apiRange, defaultRange, readRange, type TimeRange } from '../timerange.ts'
+import { defaultRange, readRange, type TimeRange } from '../timerange.ts'
 
 /** The filters that are one text each; their names are the API's and the URL's. */
 export const filterKeys = [
@@ -77,18 +75,6 @@ export function readSearch(params: URLSearchParams): SearchState {
     scope: params.get('scope') !== 'entry' && Object.keys(structure).length > 0 ? 'all' : scope,
     live: params.get('live') === '1',
   }
-}
-
-/** How many spans of a trace a list shows at most. */
-const spansOfTrace = 5
-
-/** The state as a query to /calls and its like. */
-export function toQuery(s: SearchState): Query {
-  const structural = structureKeys.some((k) => s.structure[k])
-  if (s.mode === 'traceql' || structural) {
-    return { query: s.mode === 'traceql' ? s.query || '{ }' : toTraceQL(s), spans: spansOfTrace, ...apiRange(s.range) }
-  }
-  return { ...(s.scope === 'entry' ? { caller: 'external' } : {}), ...s.filters, tag: s.tags, ...apiRange(s.range) }
 }
 
 export const filterCount = (s: SearchState): number => Object.keys(s.filters).length + s.tags.length + Object.keys(s.structure).length

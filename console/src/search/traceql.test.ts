@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { readSearch, toQuery } from './state'
+import { toQuery } from './query'
+import { readSearch } from './state'
 import { fromTraceQL, toTraceQL, wantedAt } from './traceql'
 
 describe('filters as TraceQL', () => {
