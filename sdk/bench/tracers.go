@@ -36,14 +36,15 @@ func all() []contender {
 		{"datadog", "dd-trace-go v2", startDatadog, headers},
 		{"zipkin", "zipkin-go, JSON encoding", startZipkin, zipkinHeaders},
 		{"zerolog", "one log line of about 450 bytes by zerolog, buffered, to a file", startZerolog, headers},
-		{"twinspan", "**Twinspan, native API, both digest lines on disk**", startNative(nil), headers},
-		{"twinspan-text", "Twinspan, native API, text lines", startNative(func(c *twinspan.Config) { c.Format = twinspan.Text }), headers},
-		{"twinspan-otel", "**Twinspan through the OpenTelemetry API, the same logs**", startOTel(nil), headers},
-		{"twinspan-out", "**Twinspan, native API, sampled out (counted, not logged)**", startNative(nil), unsampled},
-		// OpenTelemetry's SDK reads and writes W3C headers only; ours SOFATracer's as well, unless it is told not to.
-		{"twinspan-w3c", "native API, W3C headers only", startNative(onlyW3C), headers},
-		{"twinspan-otel-w3c", "through the OpenTelemetry API, W3C headers only", startOTel(onlyW3C), headers},
-		{"twinspan-out-w3c", "native API, sampled out, W3C headers only", startNative(onlyW3C), unsampled},
+		// OpenTelemetry's SDK reads and writes W3C headers only.
+		{"twinspan-w3c", "**Twinspan, native API, both digest lines on disk**; W3C headers", startNative(onlyW3C), headers},
+		{"twinspan-otel-w3c", "**Twinspan through the OpenTelemetry API, the same logs**; W3C headers", startOTel(onlyW3C), headers},
+		{"twinspan-out-w3c", "**Twinspan, native API, sampled out (counted, not logged)**; W3C headers", startNative(onlyW3C), unsampled},
+		// Ours reads and writes SOFATracer's as well, unless it is told not to.
+		{"twinspan", "native API, W3C and SOFATracer headers (the default)", startNative(nil), headers},
+		{"twinspan-text", "native API, both headers, text lines", startNative(func(c *twinspan.Config) { c.Format = twinspan.Text }), headers},
+		{"twinspan-otel", "through the OpenTelemetry API, both headers", startOTel(nil), headers},
+		{"twinspan-out", "native API, sampled out, both headers", startNative(nil), unsampled},
 	}
 }
 
