@@ -58,14 +58,17 @@ func trim(p span.Payload, most int, bytes int64) (trimmed span.Payload, beyond, 
 	return span.AppendVarintField(out, fieldDropped, dropped), beyond, large
 }
 
-// trimAll applies the limits of attributes to a batch.
-func (w *Writer) trimAll(b *span.Batch) {
+// trimAll applies the limits of attributes to a request's batch.
+func (w *Writer) trimAll(req *Request) {
 	beyond, large := 0, 0
-	for i := range b.Halves {
-		h := &b.Halves[i]
+	for i := range req.Batch.Halves {
+		h := &req.Batch.Halves[i]
 		var n, m int
 		h.Payload, n, m = trim(h.Payload, w.cfg.MaxAttributes, w.cfg.MaxAttributeBytes)
 		beyond, large = beyond+n, large+m
+		if n+m > 0 && req.Left != nil {
+			req.Left.Shortened++
+		}
 	}
 	if beyond > 0 {
 		w.metrics.Dropped.WithLabelValues("count").Add(float64(beyond))

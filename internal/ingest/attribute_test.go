@@ -69,6 +69,7 @@ func TestWriterDropsAttributes(t *testing.T) {
 	cfg.MaxAttributes = 5
 	w, log, _ := testWriter(t, cfg, wal.DefaultConfig())
 	r := request(1, 3)
+	r.Left = new(Left)
 	for i := range r.Batch.Halves {
 		r.Batch.Halves[i].Payload = attributes(8, 20)
 	}
@@ -77,6 +78,9 @@ func TestWriterDropsAttributes(t *testing.T) {
 	}
 	if got := testutil.ToFloat64(w.metrics.Dropped.WithLabelValues("count")); got != 9 {
 		t.Errorf("%v attributes are counted as dropped, want 9", got)
+	}
+	if r.Left.Shortened != 3 || !strings.Contains(r.Left.Describe(3), "3 of 3 spans were taken without") {
+		t.Errorf("the sender is told %q", r.Left.Describe(3))
 	}
 	if inLog(t, log)[0] != 3 {
 		t.Error("the spans are not all in the log")

@@ -31,6 +31,8 @@ type Request struct {
 	// Memory is what the batch lies in, where that is to be used again. It is the Writer's to free, whether the batch is
 	// taken or not.
 	Memory *Memory
+	// Left is told of the spans of which the Writer leaves attributes out; nil if nobody asks.
+	Left *Left
 	// Progress is set for an agent's request.
 	Progress []wire.Progress
 }

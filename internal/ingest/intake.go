@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/twinspan/twinspan/internal/span"
@@ -38,6 +39,8 @@ type Left struct {
 	First    string
 	// Clamped counts spans that ended before they began, Trimmed those with more attributes, events or links than are kept.
 	Clamped, Trimmed int
+	// Shortened counts those of which the Writer left attributes out or cut one: its limits are for all protocols.
+	Shortened int
 }
 
 // Reject counts a span that cannot be used.
@@ -65,10 +68,16 @@ func (l *Left) Spans() (n int) {
 	return n
 }
 
-// Describe says what was left out of a request of which taken spans were taken.
+// Describe says what was left out of a request of which taken spans were taken; "" for nothing.
 func (l *Left) Describe(taken int) string {
-	n := l.Spans()
-	return fmt.Sprintf("%d of %d spans cannot be used; the first is %s", n, n+taken, l.First)
+	var said []string
+	if n := l.Spans(); n > 0 {
+		said = append(said, fmt.Sprintf("%d of %d spans cannot be used; the first is %s", n, n+taken, l.First))
+	}
+	if n := max(l.Trimmed, l.Shortened); n > 0 {
+		said = append(said, fmt.Sprintf("%d of %d spans were taken without the attributes, events or links that are beyond the limits; see max_attributes and max_attribute_bytes", n, taken))
+	}
+	return strings.Join(said, "; ")
 }
 
 // TakeSome is Take, but for a request of which no span can be used: it is refused, because then its sender is at fault.
@@ -83,6 +92,7 @@ func (i *Intake) TakeSome(ctx context.Context, protocol string, req Request, lef
 // of the metrics.
 func (i *Intake) Take(ctx context.Context, protocol string, req Request, left *Left) error {
 	spans := len(req.Batch.Halves) // the batch is the Sink's from now on
+	req.Left = left
 	if err := i.Write(ctx, req); err != nil {
 		return i.Refuse(ctx, protocol, err)
 	}

@@ -127,7 +127,7 @@ func (w *Writer) Write(ctx context.Context, req Request) error {
 	if err := w.rate.take(w.now(), len(req.Batch.Halves), req.Bytes); err != nil {
 		return w.refuse(&req, err)
 	}
-	w.trimAll(&req.Batch)
+	w.trimAll(&req)
 	size := min(sizeOf(&req.Batch), w.room.decoded.size)
 	if err := w.room.acquire(ctx, &w.room.decoded, size, errNoRoom); err != nil {
 		return w.refuse(&req, err)

@@ -13,7 +13,7 @@ import (
 // encode gives an ExportTraceServiceResponse message.
 func (p partial) encode(contentType string) []byte {
 	if contentType == typeJSON {
-		if p.rejected == 0 {
+		if p.message == "" {
 			return []byte("{}")
 		}
 		return marshal(map[string]any{"partialSuccess": map[string]any{
@@ -21,10 +21,13 @@ func (p partial) encode(contentType string) []byte {
 			"errorMessage":  p.message,
 		}})
 	}
-	if p.rejected == 0 {
+	if p.message == "" {
 		return nil
 	}
-	m := span.AppendVarintField(nil, 1, uint64(p.rejected))
+	var m []byte
+	if p.rejected > 0 {
+		m = span.AppendVarintField(m, 1, uint64(p.rejected))
+	}
 	m = span.AppendStringField(m, 2, strings.ToValidUTF8(p.message, "\ufffd"))
 	return span.AppendBytesField(nil, 1, m)
 }

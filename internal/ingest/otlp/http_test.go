@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -162,6 +163,27 @@ func TestHTTPPartialSuccess(t *testing.T) {
 	}
 	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || answer.PartialSuccess.RejectedSpans != "1" {
 		t.Errorf("%v, %s", err, w.Body)
+	}
+}
+
+// TestHTTPWarning has a request that is taken whole but for attributes beyond the limit: nothing is rejected, and the answer says
+// what was left out.
+func TestHTTPWarning(t *testing.T) {
+	many := sample()
+	for i := range DefaultConfig().MaxAttributes + 1 {
+		many.Attributes = append(many.Attributes, attr(strconv.Itoa(i), "v"))
+	}
+	for contentType, want := range map[string]string{typeJSON: `"rejectedSpans":"0"`, typeProtobuf: "1 of 1 spans were taken without"} {
+		body := marshal1(t, request("pay", many))
+		if contentType == typeJSON {
+			body = []byte(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","startTimeUnixNano":"1","endTimeUnixNano":"2","attributes":[` +
+				strings.Repeat(`{"key":"k","value":{"intValue":"1"}},`, DefaultConfig().MaxAttributes) + `{"key":"k","value":{"intValue":"1"}}]}]}]}]}`)
+		}
+		var s sink
+		w := post(&s, body, "Content-Type", contentType)
+		if w.Code != http.StatusOK || len(s.got[0].Batch.Halves) != 1 || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: %d %q", contentType, w.Code, w.Body)
+		}
 	}
 }
 

@@ -27,7 +27,8 @@ func New(cfg Config, w ingest.Sink, m *ingest.ReceiverMetrics, log *slog.Logger)
 	return &Server{ingest.NewIntake(cfg, w, m, log)}
 }
 
-// partial is what OTLP calls a partial success: the request was taken but for some spans. The zero value is a whole one.
+// partial is what OTLP calls a partial success: the request was taken but for some spans, or, with a message alone, but for parts
+// of some. The zero value is a whole one.
 type partial struct {
 	rejected int
 	message  string
@@ -44,7 +45,7 @@ func (s *Server) export(ctx context.Context, protocol string, m *ingest.Memory, 
 	}
 	taken := len(d.halves) // they are the Sink's from now on
 	err = s.in.Take(ctx, protocol, ingest.Request{Batch: span.Batch{Halves: d.halves}, Bytes: size, Hash: hash, Memory: m}, &d.left)
-	if err != nil || d.left.First == "" {
+	if err != nil {
 		return partial{}, err
 	}
 	return partial{d.left.Spans(), d.left.Describe(taken)}, nil
