@@ -55,15 +55,10 @@ func callOf(c *span.Call) callJSON {
 }
 
 func sides(c *span.Call) string {
-	switch {
-	case c.Client != nil && c.Server != nil:
-		return "both"
-	case c.Server != nil:
-		return "server"
-	case c.Client.Kind.CallerSide():
-		return "client"
+	if c.Server == nil && !c.Client.Kind.CallerSide() {
+		return "internal"
 	}
-	return "internal"
+	return c.Sides()
 }
 
 // nodeJSON is a call in its trace, without the halves: those are written behind it as they come.

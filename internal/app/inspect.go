@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/internal/bus/wal"
-	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/internal/store"
 	"github.com/twinspan/twinspan/internal/tenant"
 	"github.com/twinspan/twinspan/internal/wire"
@@ -249,21 +248,11 @@ func (x *inspector) trace(args []string) error {
 	var lines []callLine
 	for i := range calls {
 		c := &calls[i]
-		lines = append(lines, callLine{clock(c.Start()), c.Duration(), c.Caller, c.Callee, c.Operation(), sidesOf(c), c.Lead().Span.String(), c.Failed()})
+		lines = append(lines, callLine{clock(c.Start()), c.Duration(), c.Caller, c.Callee, c.Operation(), c.Sides(), c.Lead().Span.String(), c.Failed()})
 	}
 	return table(x, "START,DURATION,CALLER,CALLEE,OPERATION,SIDES,SPAN,ERROR", lines, func(l *callLine) []any {
 		return []any{l.Start, time.Duration(l.Duration), l.Caller, l.Callee, l.Operation, l.Sides, l.Span, l.Failed}
 	})
-}
-
-func sidesOf(c *span.Call) string {
-	switch {
-	case c.Client == nil:
-		return "server"
-	case c.Server == nil:
-		return "client"
-	}
-	return "both"
 }
 
 func (x *inspector) walDir() string { return filepath.Join(x.at.dir, "wal") }

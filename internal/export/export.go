@@ -43,17 +43,6 @@ func ContentType(format string) string {
 	return "application/x-ndjson"
 }
 
-// sides names which halves a call has.
-func sides(c *span.Call) string {
-	switch {
-	case c.Client == nil:
-		return "server"
-	case c.Server == nil:
-		return "client"
-	}
-	return "both"
-}
-
 // lines writes JSON, an object a line.
 type lines struct {
 	w *bufio.Writer
@@ -87,7 +76,7 @@ func (l *lines) Write(c *span.Call) error {
 	lead := c.Lead()
 	return l.e.Encode(&line{
 		TraceID: lead.TraceString(), W3CTraceID: lead.Trace.Hex(), Caller: c.Caller, Callee: c.Callee, Type: c.Type.String(),
-		Operation: c.Operation(), StartUnixNano: strconv.FormatInt(c.Start(), 10), DurationNano: c.Duration(), GapNano: gap(c), Sides: sides(c),
+		Operation: c.Operation(), StartUnixNano: strconv.FormatInt(c.Start(), 10), DurationNano: c.Duration(), GapNano: gap(c), Sides: c.Sides(),
 		Error: c.Failed(), LoadTest: c.LoadTest(), Client: c.Client, Server: c.Server,
 	})
 }

@@ -89,7 +89,7 @@ func TestLines(t *testing.T) {
 		if err := json.Unmarshal([]byte(l), &got); err != nil {
 			t.Fatalf("line %d: %v", i, err)
 		}
-		if (got.Client == nil) != (calls[i].Client == nil) || got.Sides != sides(&calls[i]) {
+		if (got.Client == nil) != (calls[i].Client == nil) || got.Sides != calls[i].Sides() {
 			t.Errorf("line %d: %s", i, l)
 		}
 	}

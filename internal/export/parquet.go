@@ -94,7 +94,7 @@ func (p *parquetWriter) Write(c *span.Call) error {
 	lead := c.Lead()
 	p.one[0] = callRow{
 		TraceID: text(lead.TraceString()), W3CTraceID: lead.Trace.Hex(), Caller: text(c.Caller), Callee: text(c.Callee), Type: c.Type.String(),
-		Operation: text(c.Operation()), Start: c.Start(), Duration: c.Duration(), Gap: gap(c), Sides: sides(c), Error: c.Failed(),
+		Operation: text(c.Operation()), Start: c.Start(), Duration: c.Duration(), Gap: gap(c), Sides: c.Sides(), Error: c.Failed(),
 		LoadTest: c.LoadTest(), Client: rowOf(c.Client), Server: rowOf(c.Server),
 	}
 	if _, err := p.w.Write(p.one[:]); err != nil {

@@ -48,6 +48,17 @@ func (c *Call) Halves() iter.Seq[*Half] {
 	}
 }
 
+// Sides names the halves that are there: both, client or server.
+func (c *Call) Sides() string {
+	switch {
+	case c.Client == nil:
+		return "server"
+	case c.Server == nil:
+		return "client"
+	}
+	return "both"
+}
+
 // Trace is the call's trace id.
 func (c *Call) Trace() id.Trace { return c.Lead().Trace }
 
