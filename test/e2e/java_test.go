@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"testing"
 
@@ -130,13 +131,19 @@ func goService(t *testing.T, app, dir string, next func(r *http.Request) string,
 
 // TestJava sends requests from Go to Java SOFATracer, from there by each of its client libraries to Go, and back to Java.
 // Each trace is one: every hop is a call with both sides, and what Java understood of our context is what we sent.
+//
+// With an address in E2E_SHOW the console stays there, with these traces, until Ctrl-C.
 func TestJava(t *testing.T) {
 	dir := t.TempDir()
+	show := os.Getenv("E2E_SHOW")
 	logs := func(app string) string { return filepath.Join(dir, app, "tracelog") }
 	s := newServer(t, "all", filepath.Join(dir, "twinspan"), map[string]string{
 		"TWINSPAN_AGENT_PATHS": fmt.Sprintf("[%s, %s, %s]", logs("front"), logs("ledger"), logs("back")),
 		"TWINSPAN_AGENT_ZONE":  "UTC",
 	})
+	if show != "" {
+		s.http, s.env["TWINSPAN_HTTP_ADDRESS"] = show, show
+	}
 	s.start()
 	s.ready()
 	java := javaPeer(t, "ledger", filepath.Join(dir, "ledger"))
@@ -149,9 +156,18 @@ func TestJava(t *testing.T) {
 	}
 	// OkHttp's enqueue begins a new trace on its own thread: a fault of SOFATracer that is to be withstood. Both traces are whole.
 	t.Run("okhttp-async", func(t *testing.T) { checkJava(t, s, front, "okhttp-async", true) })
+	if show != "" {
+		// Once more, because Java's first calls are slow.
+		fmt.Printf("Go → Java → Go → Java: http://%s/trace/%s\nCtrl-C ends it.\n", show, checkJava(t, s, front, "rest", false))
+		interrupt := make(chan os.Signal, 1)
+		signal.Notify(interrupt, os.Interrupt)
+		<-interrupt
+	}
 }
 
-func checkJava(t *testing.T, s *server, front, client string, splits bool) {
+// checkJava sends a request that Java passes on by this client, checks what comes of it and gives the trace's id.
+func checkJava(t *testing.T, s *server, front, client string, splits bool) string {
+	t.Helper()
 	r, err := http.Get(front + "/pay?client=" + client)
 	if err != nil {
 		t.Fatal(err)
@@ -178,7 +194,7 @@ func checkJava(t *testing.T, s *server, front, client string, splits bool) {
 	if splits {
 		findHops(t, s, traceID, "front→ledger 0.1 0.1.1")
 		findHops(t, s, last.TraceID, "ledger→back 0 0", "back→ledger 0.1 0.1.1")
-		return
+		return traceID
 	}
 	if last.SpanID != "0.1.1.1.1.1" {
 		t.Errorf("span id %s", last.SpanID)
@@ -188,6 +204,7 @@ func checkJava(t *testing.T, s *server, front, client string, splits bool) {
 		t.Errorf("baggage %v, system baggage %v", last.Business, last.System)
 	}
 	findHops(t, s, traceID, "front→ledger 0.1 0.1.1", "ledger→back 0.1.1.1 0.1.1.1", "back→ledger 0.1.1.1.1 0.1.1.1.1.1")
+	return traceID
 }
 
 // findHops waits until a trace has exactly these calls with both sides: caller, callee, the dotted ids of the client half and the

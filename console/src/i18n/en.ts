@@ -203,7 +203,7 @@ export const en = {
   'detail.gap': 'Gap',
   'detail.gapSum': '{gap} between the two sides ({share} of the call): network and queues',
   'detail.negativeGap': 'The sides overlap by {gap}: their clocks disagree.',
-  'detail.self': 'Own work',
+  'detail.self': 'own work',
   'detail.selfHint': 'Time not spent in calls below',
   'detail.skew': 'Beside its client the server is shown {shift} {direction} than received: the clocks of the two hosts disagree. Stored times are not changed.',
   'detail.later': 'later',
