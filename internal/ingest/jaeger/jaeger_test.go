@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -18,26 +16,12 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/twinspan/twinspan/internal/ingest"
+	"github.com/twinspan/twinspan/internal/ingest/ingesttest"
 	"github.com/twinspan/twinspan/internal/ingest/thrift"
 	"github.com/twinspan/twinspan/internal/span"
 )
 
 // read gives a golden input; test/peer writes them with the libraries of Jaeger and Apache Thrift.
-func read(t testing.TB, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-// wide are limits that no test reaches by accident.
-func wide() *Config {
-	c := DefaultConfig()
-	return &c
-}
-
 // shown is a half as the tests compare it.
 func shown(h *span.Half) string {
 	var b strings.Builder
@@ -62,8 +46,8 @@ func TestDecodeGolden(t *testing.T) {
 		"batch.compact": func(d *decoder, b []byte) error { return d.batchThrift(thrift.NewReader(b, true)) },
 		"batch.proto":   (*decoder).request,
 	} {
-		d := newDecoder(wide())
-		body := read(t, name)
+		d := newDecoder(ingesttest.Limits())
+		body := ingesttest.Read(t, name)
 		if err := decode(d, body); err != nil || len(d.halves) != 1 {
 			t.Errorf("%s: %v, %d halves", name, err, len(d.halves))
 			continue
@@ -76,7 +60,7 @@ func TestDecodeGolden(t *testing.T) {
 			t.Errorf("%s: resource %q", name, v.Text())
 		}
 		for n := range body {
-			if err := decode(newDecoder(wide()), body[:n]); err != nil && errors.Is(err, ingest.ErrTooLarge) {
+			if err := decode(newDecoder(ingesttest.Limits()), body[:n]); err != nil && errors.Is(err, ingest.ErrTooLarge) {
 				t.Errorf("%s, cut at %d: %v", name, n, err)
 			}
 		}
@@ -118,7 +102,7 @@ func TestTags(t *testing.T) {
 		for i := 0; i < len(tt.tags); i += 2 {
 			r.tag(tt.tags[i], span.String(tt.tags[i+1]))
 		}
-		d := newDecoder(wide())
+		d := newDecoder(ingesttest.Limits())
 		d.add(&r, &process{app: "a"})
 		h := d.halves[0]
 		if got := fmt.Sprintf("%s %s peer=%s/%s %s", h.Kind, h.Type, h.Peer, h.PeerAddr, h.Status); got != tt.want {
@@ -139,13 +123,13 @@ func TestUnusable(t *testing.T) {
 	} {
 		r := good
 		change(&r)
-		d := newDecoder(wide())
+		d := newDecoder(ingesttest.Limits())
 		d.add(&r, &process{app: "shop"})
 		if len(d.halves) != 0 || d.left.Rejected[reason] != 1 || !strings.Contains(d.left.First, `service "shop"`) {
 			t.Errorf("%s: %d halves, %+v", reason, len(d.halves), d.left)
 		}
 	}
-	d := newDecoder(wide())
+	d := newDecoder(ingesttest.Limits())
 	r := good
 	r.duration = -1
 	r.parent = r.span
@@ -155,26 +139,8 @@ func TestUnusable(t *testing.T) {
 	}
 }
 
-// sink takes requests, or answers each with err.
-type sink struct {
-	halves int
-	err    error
-}
-
-func (s *sink) Limit() int64 { return 4096 }
-
-// Room is not bounded.
-func (s *sink) Room() *ingest.Room { return nil }
-
-func (s *sink) Write(_ context.Context, req ingest.Request) error {
-	if s.halves += len(req.Batch.Halves); req.Hash == 0 || req.Bytes == 0 {
-		return errors.New("a request without hash or size")
-	}
-	return s.err
-}
-
 func TestHTTP(t *testing.T) {
-	body := string(read(t, "batch.binary"))
+	body := string(ingesttest.Read(t, "batch.binary"))
 	const binary = "application/x-thrift"
 	empty := strings.Replace(body, "\x00\x00\x00\x00\x00\x00\x00\x02", "\x00\x00\x00\x00\x00\x00\x00\x00", 1)
 	empty = strings.Replace(empty, "\x00\x00\x00\x00\x00\x00\x00\x01", "\x00\x00\x00\x00\x00\x00\x00\x00", 1)
@@ -186,7 +152,7 @@ func TestHTTP(t *testing.T) {
 	}{
 		{"Jaeger's client", "?format=jaeger.thrift", binary, body, nil, 202, "", "ok"},
 		{"no format", "", "application/vnd.apache.thrift.binary", body, nil, 202, "", "ok"},
-		{"compact", "", "application/vnd.apache.thrift.compact", string(read(t, "batch.compact")), nil, 202, "", "ok"},
+		{"compact", "", "application/vnd.apache.thrift.compact", string(ingesttest.Read(t, "batch.compact")), nil, 202, "", "ok"},
 		{"another format", "?format=zipkin.thrift", binary, body, nil, 415, "send format=jaeger.thrift", "unsupported"},
 		{"JSON", "", "application/json", "{}", nil, 415, "send a Batch as one of application/x-thrift", "unsupported"},
 		{"cut", "", binary, body[:100], nil, 400, "malformed thrift: byte 100 of 100", "invalid"},
@@ -197,7 +163,8 @@ func TestHTTP(t *testing.T) {
 	}
 	for _, tt := range tests {
 		m := ingest.NewReceiverMetrics()
-		s := New(DefaultConfig(), &sink{err: tt.err}, m, slog.New(slog.DiscardHandler))
+		to := &ingesttest.Sink{Err: tt.err, Max: 4096}
+		s := New(DefaultConfig(), to, m, slog.New(slog.DiscardHandler))
 		r := httptest.NewRequest(http.MethodPost, "/api/traces"+tt.path, strings.NewReader(tt.body))
 		r.Header.Set("Content-Type", tt.contentType)
 		w := httptest.NewRecorder()
@@ -211,11 +178,22 @@ func TestHTTP(t *testing.T) {
 		if n := testutil.ToFloat64(m.Requests.WithLabelValues("jaeger/http", tt.outcome)); n != 1 {
 			t.Errorf("%s: counted %g times as %s", tt.name, n, tt.outcome)
 		}
+		identified(t, to, len(tt.body))
+	}
+}
+
+// identified: what is sent again has to be recognised, and counts for the rate limit.
+func identified(t *testing.T, to *ingesttest.Sink, size int) {
+	t.Helper()
+	for _, req := range to.Got {
+		if req.Hash == 0 || req.Bytes != int64(size) {
+			t.Errorf("a request of %d bytes comes as %d bytes with hash %d", size, req.Bytes, req.Hash)
+		}
 	}
 }
 
 func TestPostSpans(t *testing.T) {
-	body := read(t, "batch.proto")
+	body := ingesttest.Read(t, "batch.proto")
 	for _, tt := range []struct {
 		name string
 		body []byte
@@ -227,37 +205,29 @@ func TestPostSpans(t *testing.T) {
 		{"cut", body[:20], nil, codes.InvalidArgument},
 		{"later", body, ingest.ErrLater, codes.Unavailable},
 	} {
-		to := &sink{err: tt.err}
+		to := &ingesttest.Sink{Err: tt.err, Max: 4096}
 		s := New(DefaultConfig(), to, ingest.NewReceiverMetrics(), slog.New(slog.DiscardHandler))
-		if len(tt.body) == 0 {
-			s.in.Write = func(context.Context, ingest.Request) error { return nil }
-		}
 		if _, err := s.postSpans(context.Background(), &ingest.Memory{Body: bytes.Clone(tt.body)}); status.Code(err) != tt.code {
 			t.Errorf("%s: %v", tt.name, err)
 		}
+		identified(t, to, len(tt.body))
 	}
 }
 
 func FuzzDecode(f *testing.F) {
 	for kind, name := range []string{"batch.binary", "batch.compact", "batch.proto"} {
-		f.Add(read(f, name), uint8(kind))
+		f.Add(ingesttest.Read(f, name), uint8(kind))
 	}
 	f.Fuzz(func(t *testing.T, body []byte, kind uint8) {
-		d := newDecoder(wide())
+		d := newDecoder(ingesttest.Limits())
 		var err error
 		if kind%3 == 2 {
 			err = d.request(body)
 		} else {
 			err = d.batchThrift(thrift.NewReader(body, kind%3 == 1))
 		}
-		if err != nil {
-			return
-		}
-		for i := range d.halves {
-			h := &d.halves[i]
-			if h.Trace.IsZero() || h.Span == 0 || h.Start <= 0 || h.Duration < 0 || !h.Payload.Valid() || !h.Resource.Valid() {
-				t.Fatalf("half %d cannot be used: %+v", i, h)
-			}
+		if err == nil {
+			ingesttest.Decoded(t, d.halves, nil)
 		}
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/twinspan/twinspan/internal/ingest"
+	"github.com/twinspan/twinspan/internal/ingest/ingesttest"
 )
 
 // BenchmarkDecode decodes a request of about 500 spans of 33 services with 12 attributes each, or the one in the file
@@ -30,7 +31,7 @@ func BenchmarkDecode(b *testing.B) {
 	spans := 0
 	allocs := testing.AllocsPerRun(1, func() {
 		copy(buf, body)
-		d, err := decode(&ingest.Memory{Body: buf}, wide())
+		d, err := decode(&ingest.Memory{Body: buf}, ingesttest.Limits())
 		if err != nil || d.left.Spans() > 0 {
 			b.Fatal(err, d.left.First)
 		}
@@ -39,7 +40,7 @@ func BenchmarkDecode(b *testing.B) {
 	b.SetBytes(int64(len(body)))
 	for b.Loop() {
 		copy(buf, body)
-		if _, err := decode(&ingest.Memory{Body: buf}, wide()); err != nil {
+		if _, err := decode(&ingest.Memory{Body: buf}, ingesttest.Limits()); err != nil {
 			b.Fatal(err)
 		}
 	}

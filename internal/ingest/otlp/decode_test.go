@@ -15,15 +15,10 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/twinspan/twinspan/internal/ingest"
+	"github.com/twinspan/twinspan/internal/ingest/ingesttest"
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/sdk/id"
 )
-
-// wide is a Config that the tests' requests keep.
-func wide() *Config {
-	c := DefaultConfig()
-	return &c
-}
 
 func text1(s string) *commonpb.AnyValue {
 	return &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: s}}
@@ -76,7 +71,7 @@ func TestDecodeHalf(t *testing.T) {
 	req.ResourceSpans[0].ScopeSpans[0].Scope = &commonpb.InstrumentationScope{
 		Name: "net/http", Version: "1.2", Attributes: []*commonpb.KeyValue{attr("team", "core")}}
 
-	d, err := decode(&ingest.Memory{Body: marshal1(t, req)}, wide())
+	d, err := decode(&ingest.Memory{Body: marshal1(t, req)}, ingesttest.Limits())
 	if err != nil || len(d.halves) != 1 || d.left.Spans() != 0 {
 		t.Fatalf("%v, %d halves, %d refused: %s", err, len(d.halves), d.left.Spans(), d.left.First)
 	}
@@ -99,18 +94,9 @@ func TestDecodeHalf(t *testing.T) {
 		t.Error("no origin")
 	}
 	h.Payload, h.Resource, h.Origin = nil, nil, 0
-	if got, want := mustJSON(t, h), mustJSON(t, want); got != want || h.Twin != 9 || !h.LoadTest {
+	if got, want := ingesttest.JSON(t, &h), ingesttest.JSON(t, &want); got != want || h.Twin != 9 || !h.LoadTest {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
-}
-
-func mustJSON(t *testing.T, h span.Half) string {
-	t.Helper()
-	b, err := h.MarshalJSON()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
 }
 
 func TestDecodeDefaults(t *testing.T) {
@@ -118,7 +104,7 @@ func TestDecodeDefaults(t *testing.T) {
 	s.Kind, s.EndTimeUnixNano = 0, s.StartTimeUnixNano-1
 	req := request("", s)
 	req.ResourceSpans[0].Resource = nil
-	d, err := decode(&ingest.Memory{Body: marshal1(t, req)}, wide())
+	d, err := decode(&ingest.Memory{Body: marshal1(t, req)}, ingesttest.Limits())
 	if err != nil || len(d.halves) != 1 {
 		t.Fatal(err, d.left.First)
 	}
@@ -147,7 +133,7 @@ func TestDecodeRejects(t *testing.T) {
 	for _, tt := range tests {
 		bad := sample()
 		tt.change(bad)
-		d, err := decode(&ingest.Memory{Body: marshal1(t, request("pay", sample(), bad, sample()))}, wide())
+		d, err := decode(&ingest.Memory{Body: marshal1(t, request("pay", sample(), bad, sample()))}, ingesttest.Limits())
 		if err != nil || len(d.halves) != 2 || d.left.Rejected[tt.reason] != 1 || d.left.Spans() != 1 || !strings.Contains(d.left.First, tt.text) {
 			t.Errorf("%s: %v, %d halves, %v, %q", tt.name, err, len(d.halves), d.left.Rejected, d.left.First)
 		}
@@ -167,7 +153,7 @@ func TestDecodeMalformed(t *testing.T) {
 	}
 	badAttr := span.AppendBytesField(bytes.Clone(good), 9, []byte{0x0a, 5, 'x'})
 	for name, bad := range map[string][]byte{"cut": good[:len(good)-1], "wire type 7": append(bytes.Clone(good), 0x0f), "attribute": badAttr} {
-		d, err := decode(&ingest.Memory{Body: wrap(good, bad)}, wide())
+		d, err := decode(&ingest.Memory{Body: wrap(good, bad)}, ingesttest.Limits())
 		if err != nil || len(d.halves) != 1 || d.left.Rejected[reasonMalformed] != 1 {
 			t.Errorf("span, %s: %v, %+v", name, err, d)
 		}
@@ -181,11 +167,11 @@ func TestDecodeMalformed(t *testing.T) {
 			span.AppendBytesField(nil, 1, []byte{0x0a, 9}))),
 		"scope": span.AppendBytesField(nil, 1, span.AppendBytesField(nil, 2, span.AppendBytesField(nil, 1, []byte{0x0a, 9}))),
 	} {
-		if _, err := decode(&ingest.Memory{Body: bytes.Clone(bad)}, wide()); !errors.Is(err, ingest.ErrInvalid) {
+		if _, err := decode(&ingest.Memory{Body: bytes.Clone(bad)}, ingesttest.Limits()); !errors.Is(err, ingest.ErrInvalid) {
 			t.Errorf("request, %s: %v", name, err)
 		}
 	}
-	if d, err := decode(&ingest.Memory{Body: nil}, wide()); err != nil || len(d.halves) != 0 {
+	if d, err := decode(&ingest.Memory{Body: nil}, ingesttest.Limits()); err != nil || len(d.halves) != 0 {
 		t.Errorf("empty request: %v", err)
 	}
 }
@@ -239,7 +225,7 @@ func TestDecodeLimits(t *testing.T) {
 
 func TestOriginTellsContentAndService(t *testing.T) {
 	origin := func(service string, s *tracepb.Span) uint64 {
-		d, err := decode(&ingest.Memory{Body: marshal1(t, request(service, s))}, wide())
+		d, err := decode(&ingest.Memory{Body: marshal1(t, request(service, s))}, ingesttest.Limits())
 		if err != nil || len(d.halves) != 1 {
 			t.Fatal(err)
 		}
@@ -281,7 +267,7 @@ func compare(t *testing.T, body []byte) {
 	t.Helper()
 	var data tracepb.TracesData
 	official := proto.Unmarshal(body, &data)
-	d, err := decode(&ingest.Memory{Body: bytes.Clone(body)}, wide())
+	d, err := decode(&ingest.Memory{Body: bytes.Clone(body)}, ingesttest.Limits())
 	if err == nil {
 		for i := range d.halves {
 			if !d.halves[i].Payload.Valid() || !d.halves[i].Resource.Valid() {

@@ -21,10 +21,11 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/twinspan/twinspan/internal/ingest"
+	"github.com/twinspan/twinspan/internal/ingest/ingesttest"
 )
 
 // dial serves OTLP, and the standard health service beside it, on an in-memory connection.
-func dial(t *testing.T, s *sink) *grpc.ClientConn {
+func dial(t *testing.T, s *ingesttest.Sink) *grpc.ClientConn {
 	t.Helper()
 	listener := bufconn.Listen(1 << 20)
 	receiver := testServer(s)
@@ -57,17 +58,17 @@ func export(conn *grpc.ClientConn, req *tracepb.TracesData, opts ...grpc.CallOpt
 }
 
 func TestGRPC(t *testing.T) {
-	var s sink
-	conn := dial(t, &s)
+	s := sinkOf(nil)
+	conn := dial(t, s)
 	bad := sample()
 	bad.TraceId = nil
 	for _, opts := range [][]grpc.CallOption{nil, {grpc.UseCompressor(gzip.Name)}, {grpc.UseCompressor("zstd")}} {
-		s.got = nil
+		s.Got = nil
 		answer, err := export(conn, request("pay", sample(), sample()), opts...)
-		if err != nil || len(answer) != 0 || len(s.got) != 1 || len(s.got[0].Batch.Halves) != 2 || s.got[0].Hash == 0 {
-			t.Fatalf("%v, %x, %+v", err, answer, s.got)
+		if err != nil || len(answer) != 0 || len(s.Got) != 1 || len(s.Got[0].Batch.Halves) != 2 || s.Got[0].Hash == 0 {
+			t.Fatalf("%v, %x, %+v", err, answer, s.Got)
 		}
-		if h := s.got[0].Batch.Halves[0]; h.App != "pay" || h.Operation != "GET /pay" {
+		if h := s.Got[0].Batch.Halves[0]; h.App != "pay" || h.Operation != "GET /pay" {
 			t.Errorf("got %+v", h)
 		}
 	}
@@ -102,7 +103,7 @@ func TestGRPCErrors(t *testing.T) {
 		{"cancelled", request("pay", sample()), context.Canceled, codes.Canceled},
 	}
 	for _, tt := range tests {
-		_, err := export(dial(t, &sink{err: tt.err}), tt.req)
+		_, err := export(dial(t, sinkOf(tt.err)), tt.req)
 		st := status.Convert(err)
 		if st.Code() != tt.code {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.code)
@@ -120,14 +121,14 @@ func TestGRPCErrors(t *testing.T) {
 }
 
 func TestGRPCHalvesOutliveTheCall(t *testing.T) {
-	var s sink
-	conn := dial(t, &s)
+	s := sinkOf(nil)
+	conn := dial(t, s)
 	for range 50 {
 		if _, err := export(conn, request("pay", sample())); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for i, req := range s.got {
+	for i, req := range s.Got {
 		if h := req.Batch.Halves[0]; h.Operation != "GET /pay" {
 			t.Fatalf("half %d reads %q now: its bytes were used again", i, h.Operation)
 		}

@@ -23,28 +23,19 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/twinspan/twinspan/internal/ingest"
+	"github.com/twinspan/twinspan/internal/ingest/ingesttest"
 	"github.com/twinspan/twinspan/internal/span"
 )
 
 const testLimit = 64 << 10
 
-// sink stands where the Writer is.
-type sink struct {
-	got []ingest.Request
-	err error
+func sinkOf(err error) *ingesttest.Sink { return &ingesttest.Sink{Err: err, Max: testLimit} }
+
+func testServer(s *ingesttest.Sink) *Server {
+	return New(DefaultConfig(), s, ingest.NewReceiverMetrics(), slog.New(slog.DiscardHandler))
 }
 
-func (s *sink) write(_ context.Context, req ingest.Request) error {
-	s.got = append(s.got, req)
-	return s.err
-}
-
-func testServer(s *sink) *Server {
-	return &Server{&ingest.Intake{Limits: DefaultConfig(), Bodies: ingest.NewBodies(testLimit), Write: s.write,
-		Metrics: ingest.NewReceiverMetrics(), Log: slog.New(slog.DiscardHandler)}}
-}
-
-func post(s *sink, body []byte, header ...string) *httptest.ResponseRecorder {
+func post(s *ingesttest.Sink, body []byte, header ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodPost, "/v1/traces", bytes.NewReader(body))
 	r.Header.Set("Content-Type", typeProtobuf)
 	for i := 0; i < len(header); i += 2 {
@@ -91,15 +82,15 @@ func TestHTTPTakesEveryEncoding(t *testing.T) {
 		"zstd":              {zstded(t, body), []string{"Content-Encoding", "zstd"}},
 		"charset parameter": {body, []string{"Content-Type", "application/x-protobuf; charset=utf-8"}},
 	} {
-		var s sink
-		w := post(&s, r.body, r.header...)
+		s := sinkOf(nil)
+		w := post(s, r.body, r.header...)
 		if w.Code != http.StatusOK || w.Body.Len() != 0 || w.Header().Get("Content-Type") != typeProtobuf {
 			t.Errorf("%s: %d %q", name, w.Code, w.Body)
 		}
-		if len(s.got) != 1 || len(s.got[0].Batch.Halves) != 2 {
-			t.Fatalf("%s: got %+v", name, s.got)
+		if len(s.Got) != 1 || len(s.Got[0].Batch.Halves) != 2 {
+			t.Fatalf("%s: got %+v", name, s.Got)
 		}
-		sums = append(sums, s.got[0].Hash)
+		sums = append(sums, s.Got[0].Hash)
 	}
 	for _, sum := range sums {
 		if sum == 0 || sum != sums[0] {
@@ -114,12 +105,12 @@ func TestHTTPJSON(t *testing.T) {
 	"spanId":"eee19b7ec3c1b174","parentSpanId":"EEE19B7EC3C1B173","name":"I'm a server span","startTimeUnixNano":"1544712660000000000",
 	"endTimeUnixNano":1544712661000000000,"kind":2,"newField":{"spanId":"00"},"attributes":[{"key":"traceId","value":{"stringValue":"some value"}},
 	{"key":"http.status_code","value":{"intValue":"200"}}],"links":[{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b170"}]}]}]}]}`
-	var s sink
-	w := post(&s, []byte(body), "Content-Type", "application/json; charset=utf-8")
+	s := sinkOf(nil)
+	w := post(s, []byte(body), "Content-Type", "application/json; charset=utf-8")
 	if w.Code != http.StatusOK || w.Body.String() != "{}" || w.Header().Get("Content-Type") != typeJSON {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
-	h := s.got[0].Batch.Halves[0]
+	h := s.Got[0].Batch.Halves[0]
 	if h.Trace.Hex() != "5b8efff798038103d269b633813fc60c" || h.Span.String() != "eee19b7ec3c1b174" ||
 		h.Parent.String() != "eee19b7ec3c1b173" || h.Duration != 1e9 || h.ResultCode != "200" ||
 		h.App != `pay "traceId": "zz"` || h.Operation != "I'm a server span" || h.Kind != span.KindServer {
@@ -140,10 +131,10 @@ func TestHTTPPartialSuccess(t *testing.T) {
 	bad := sample()
 	bad.SpanId = nil
 	body := marshal1(t, request("pay", sample(), bad))
-	var s sink
-	w := post(&s, body)
-	if w.Code != http.StatusOK || len(s.got[0].Batch.Halves) != 1 {
-		t.Fatalf("%d, %d halves", w.Code, len(s.got[0].Batch.Halves))
+	s := sinkOf(nil)
+	w := post(s, body)
+	if w.Code != http.StatusOK || len(s.Got[0].Batch.Halves) != 1 {
+		t.Fatalf("%d, %d halves", w.Code, len(s.Got[0].Batch.Halves))
 	}
 	field, _, n := protowire.ConsumeField(w.Body.Bytes())
 	inner, m := protowire.ConsumeBytes(w.Body.Bytes()[1:])
@@ -157,7 +148,7 @@ func TestHTTPPartialSuccess(t *testing.T) {
 		t.Errorf("\n got %q\nwant %q", inner, want)
 	}
 
-	w = post(&s, []byte(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"00"}]}]}]}`), "Content-Type", typeJSON)
+	w = post(s, []byte(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"00"}]}]}]}`), "Content-Type", typeJSON)
 	var answer struct {
 		PartialSuccess struct{ RejectedSpans, ErrorMessage string }
 	}
@@ -179,9 +170,9 @@ func TestHTTPWarning(t *testing.T) {
 			body = []byte(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","startTimeUnixNano":"1","endTimeUnixNano":"2","attributes":[` +
 				strings.Repeat(`{"key":"k","value":{"intValue":"1"}},`, DefaultConfig().MaxAttributes) + `{"key":"k","value":{"intValue":"1"}}]}]}]}]}`)
 		}
-		var s sink
-		w := post(&s, body, "Content-Type", contentType)
-		if w.Code != http.StatusOK || len(s.got[0].Batch.Halves) != 1 || !strings.Contains(w.Body.String(), want) {
+		s := sinkOf(nil)
+		w := post(s, body, "Content-Type", contentType)
+		if w.Code != http.StatusOK || len(s.Got[0].Batch.Halves) != 1 || !strings.Contains(w.Body.String(), want) {
 			t.Errorf("%s: %d %q", contentType, w.Code, w.Body)
 		}
 	}
@@ -219,7 +210,7 @@ func TestHTTPErrors(t *testing.T) {
 		{"gone", good, nil, context.Canceled, 503, codes.Unavailable, "canceled"},
 	}
 	for _, tt := range tests {
-		w := post(&sink{err: tt.err}, tt.body, tt.header...)
+		w := post(sinkOf(tt.err), tt.body, tt.header...)
 		var st spb.Status
 		var err error
 		if w.Header().Get("Content-Type") == typeJSON {
@@ -241,7 +232,7 @@ func TestHTTPBodyWithoutLength(t *testing.T) {
 	r.ContentLength = -1
 	r.Header.Set("Content-Type", typeProtobuf)
 	w := httptest.NewRecorder()
-	testServer(&sink{}).Handler().ServeHTTP(w, r)
+	testServer(sinkOf(nil)).Handler().ServeHTTP(w, r)
 	if w.Code != http.StatusRequestEntityTooLarge {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
@@ -257,7 +248,7 @@ func TestHTTPRoutes(t *testing.T) {
 		want         int
 	}{{"GET", "/v1/traces", 405}, {"POST", "/v1/metrics", 404}, {"POST", "/", 404}} {
 		w := httptest.NewRecorder()
-		testServer(&sink{}).Handler().ServeHTTP(w, httptest.NewRequest(tt.method, tt.path, nil))
+		testServer(sinkOf(nil)).Handler().ServeHTTP(w, httptest.NewRequest(tt.method, tt.path, nil))
 		if w.Code != tt.want {
 			t.Errorf("%s %s: %d", tt.method, tt.path, w.Code)
 		}
@@ -270,7 +261,7 @@ func TestEmptyRequest(t *testing.T) {
 		if header != nil {
 			body = []byte("{}")
 		}
-		if w := post(&sink{}, body, header...); w.Code != http.StatusOK {
+		if w := post(sinkOf(nil), body, header...); w.Code != http.StatusOK {
 			t.Errorf("%v: %d %s", header, w.Code, w.Body)
 		}
 	}
@@ -288,7 +279,7 @@ func FuzzFromJSON(f *testing.F) {
 		if err := proto.Unmarshal(out, &data); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := decode(&ingest.Memory{Body: out}, wide()); err != nil {
+		if _, err := decode(&ingest.Memory{Body: out}, ingesttest.Limits()); err != nil {
 			t.Fatal(err)
 		}
 	})

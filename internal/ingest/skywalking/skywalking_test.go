@@ -9,11 +9,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -21,6 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/twinspan/twinspan/internal/ingest"
+	"github.com/twinspan/twinspan/internal/ingest/ingesttest"
 	"github.com/twinspan/twinspan/internal/leaktest"
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/sdk/id"
@@ -29,20 +27,6 @@ import (
 func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // read gives a golden input; test/peer writes them with SkyWalking's own messages.
-func read(t testing.TB, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-func wide() *ingest.Limits {
-	l := ingest.DefaultLimits()
-	return &l
-}
-
 // shown is a half as the tests compare it, with ids by the names that names gives them.
 func shown(h *span.Half, names map[id.Span]string) string {
 	name := func(s id.Span) string {
@@ -99,8 +83,8 @@ func TestDecodeGolden(t *testing.T) {
 		"segments.proto": (*decoder).collection,
 		"segments.json":  func(d *decoder, b []byte) error { return d.json(b, true) },
 	} {
-		d := newDecoder(wide())
-		body := read(t, name)
+		d := newDecoder(ingesttest.Limits())
+		body := ingesttest.Read(t, name)
 		if err := decode(d, body); err != nil || len(d.halves) != len(golden) {
 			t.Errorf("%s: %v, %d halves", name, err, len(d.halves))
 			continue
@@ -140,12 +124,12 @@ func TestUnusable(t *testing.T) {
 		"segment_id": {trace: "t", spans: []object{{start: 1}}},
 		"start_time": {trace: "t", id: "s", spans: []object{{}}},
 	} {
-		d := newDecoder(wide())
+		d := newDecoder(ingesttest.Limits())
 		if err := d.add(&s); err != nil || len(d.halves) != 0 || d.left.Rejected[reason] != 1 {
 			t.Errorf("%s: %v, %d halves, %+v", reason, err, len(d.halves), d.left)
 		}
 	}
-	d := newDecoder(wide())
+	d := newDecoder(ingesttest.Limits())
 	if err := d.add(&segment{trace: "t", id: "s", spans: []object{{start: 5, end: 4}}}); err != nil || d.left.Clamped != 1 || d.halves[0].Duration != 0 {
 		t.Errorf("ends before it begins: %v, %+v", err, d.left)
 	}
@@ -179,28 +163,7 @@ func TestComponents(t *testing.T) {
 	}
 }
 
-// sink takes requests, or answers each with err.
-type sink struct {
-	mu     sync.Mutex
-	halves int
-	writes int
-	err    error
-}
-
-func (s *sink) Limit() int64 { return 8192 }
-
-// Room is not bounded.
-func (s *sink) Room() *ingest.Room { return nil }
-
-func (s *sink) Write(_ context.Context, req ingest.Request) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.halves += len(req.Batch.Halves)
-	s.writes++
-	return s.err
-}
-
-func testServer(to *sink, streams int) (*Server, *ingest.ReceiverMetrics) {
+func testServer(to *ingesttest.Sink, streams int) (*Server, *ingest.ReceiverMetrics) {
 	m := ingest.NewReceiverMetrics()
 	cfg := DefaultConfig()
 	cfg.MaxStreams = streams
@@ -209,7 +172,7 @@ func testServer(to *sink, streams int) (*Server, *ingest.ReceiverMetrics) {
 
 // segments gives the golden segments as a stream has them.
 func segments(t testing.TB) (list [][]byte) {
-	span.EachField(read(t, "segments.proto"), func(f span.Field) { list = append(list, f.Data) })
+	span.EachField(ingesttest.Read(t, "segments.proto"), func(f span.Field) { list = append(list, f.Data) })
 	return list
 }
 
@@ -228,31 +191,31 @@ func feed(list [][]byte, end func() error) func() ([]byte, error) {
 func eof() error { return io.EOF }
 
 func TestStream(t *testing.T) {
-	to := new(sink)
+	to := &ingesttest.Sink{Max: 8192}
 	s, m := testServer(to, 1)
 	list := slices.Repeat(segments(t), 500)
 	list = slices.Insert(list, 3, []byte{0xff, 0xff}, bytes.Repeat([]byte{0x12}, 7)) // what cannot be read is no reason to lose the rest
 	if _, err := s.collect(context.Background(), feed(list, eof)); err != nil {
 		t.Fatal(err)
 	}
-	if to.halves != 500*len(golden) || to.writes < 2 {
-		t.Errorf("%d halves in %d writes", to.halves, to.writes)
+	if to.Halves() != 500*len(golden) || len(to.Got) < 2 {
+		t.Errorf("%d halves in %d writes", to.Halves(), len(to.Got))
 	}
 	if n := testutil.ToFloat64(m.Rejected.WithLabelValues("skywalking/grpc", "malformed")); n != 2 {
 		t.Errorf("%g segments are counted as malformed", n)
 	}
-	t.Logf("%d segments in %d writes", len(list), to.writes)
+	t.Logf("%d segments in %d writes", len(list), len(to.Got))
 }
 
 func TestStreamEndsWithTheWriter(t *testing.T) {
-	to := &sink{err: ingest.ErrLater}
+	to := &ingesttest.Sink{Err: ingest.ErrLater, Max: 8192}
 	s, _ := testServer(to, 1)
 	list := slices.Repeat(segments(t), 1000)
 	if _, err := s.collect(context.Background(), feed(list, eof)); status.Code(err) != codes.Unavailable {
 		t.Errorf("the collector is busy: %v", err)
 	}
-	if to.writes != 1 {
-		t.Errorf("%d writes", to.writes)
+	if len(to.Got) != 1 {
+		t.Errorf("%d writes", len(to.Got))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	if _, err := s.collect(ctx, feed(nil, func() error { cancel(); return ctx.Err() })); status.Code(err) != codes.Canceled {
@@ -261,7 +224,7 @@ func TestStreamEndsWithTheWriter(t *testing.T) {
 }
 
 func TestStreamsAreBounded(t *testing.T) {
-	s, m := testServer(new(sink), 1)
+	s, m := testServer(&ingesttest.Sink{Max: 8192}, 1)
 	_, err := s.collect(context.Background(), feed(nil, func() error {
 		_, err := s.collect(context.Background(), feed(nil, eof))
 		if status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), "max_streams") {
@@ -278,7 +241,7 @@ func TestStreamsAreBounded(t *testing.T) {
 }
 
 func TestCollectInSync(t *testing.T) {
-	body := read(t, "segments.proto")
+	body := ingesttest.Read(t, "segments.proto")
 	for _, tt := range []struct {
 		name string
 		body []byte
@@ -290,7 +253,7 @@ func TestCollectInSync(t *testing.T) {
 		{"later", body, ingest.ErrLater, codes.Unavailable},
 		{"above the rate", body, ingest.ErrRate, codes.ResourceExhausted},
 	} {
-		s, _ := testServer(&sink{err: tt.err}, 1)
+		s, _ := testServer(&ingesttest.Sink{Err: tt.err, Max: 8192}, 1)
 		if _, err := s.collectInSync(context.Background(), &ingest.Memory{Body: tt.body}); status.Code(err) != tt.code {
 			t.Errorf("%s: %v", tt.name, err)
 		}
@@ -298,7 +261,7 @@ func TestCollectInSync(t *testing.T) {
 }
 
 func TestHTTP(t *testing.T) {
-	list := string(read(t, "segments.json"))
+	list := string(ingesttest.Read(t, "segments.json"))
 	one := `{"traceId":"t","traceSegmentId":"s","service":"a","serviceInstance":"b","spans":[{"operationName":"/x","startTime":1790000000000,
 		"endTime":"1790000000001","spanType":"Exit","spanLayer":"Http","spanId":0,"parentSpanId":-1,"isError":false,"componentId":6000,"peer":"b"}]}`
 	for _, tt := range []struct {
@@ -322,7 +285,7 @@ func TestHTTP(t *testing.T) {
 		{"properties", "/v3/management/reportProperties", "application/json", "{}", nil, 200, "{}"},
 		{"alive", "/v3/management/keepAlive", "application/json", "{}", nil, 200, "{}"},
 	} {
-		s, _ := testServer(&sink{err: tt.err}, 1)
+		s, _ := testServer(&ingesttest.Sink{Err: tt.err, Max: 8192}, 1)
 		r := httptest.NewRequest(http.MethodPost, tt.path, strings.NewReader(tt.body))
 		r.Header.Set("Content-Type", tt.contentType)
 		w := httptest.NewRecorder()
@@ -348,11 +311,11 @@ func TestConfigIsChecked(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	f.Add(read(f, "segments.proto"), uint8(0))
-	f.Add(read(f, "segments.json"), uint8(1))
+	f.Add(ingesttest.Read(f, "segments.proto"), uint8(0))
+	f.Add(ingesttest.Read(f, "segments.json"), uint8(1))
 	f.Add(segments(f)[0], uint8(2))
 	f.Fuzz(func(t *testing.T, body []byte, kind uint8) {
-		d := newDecoder(wide())
+		d := newDecoder(ingesttest.Limits())
 		var err error
 		switch kind % 3 {
 		case 0:
@@ -362,17 +325,6 @@ func FuzzDecode(f *testing.F) {
 		default:
 			d.streamed(body)
 		}
-		if err != nil {
-			if !errors.Is(err, ingest.ErrInvalid) && !errors.Is(err, ingest.ErrTooLarge) {
-				t.Fatalf("an error of no kind: %v", err)
-			}
-			return
-		}
-		for i := range d.halves {
-			h := &d.halves[i]
-			if h.Trace.IsZero() || h.Span == 0 || h.Start <= 0 || h.Duration < 0 || !h.Payload.Valid() {
-				t.Fatalf("half %d cannot be used: %+v", i, h)
-			}
-		}
+		ingesttest.Decoded(t, d.halves, err)
 	})
 }

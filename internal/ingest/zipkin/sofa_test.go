@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twinspan/twinspan/internal/ingest/ingesttest"
+
 	"github.com/twinspan/twinspan/internal/digestlog"
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/sdk/id"
@@ -114,7 +116,7 @@ func sofaHalves(t *testing.T) (all []span.Half) {
 		t.Fatal(err)
 	}
 	for body := range bytes.Lines(bodies) {
-		d, err := decode(body, formatJSON, wide())
+		d, err := decode(body, formatJSON, ingesttest.Limits())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -224,19 +226,10 @@ func TestSOFAComponents(t *testing.T) {
 		if h.Trace.String() != "c0000202179542430003610016950" {
 			t.Errorf("%s: trace %s", tt.name, h.Trace)
 		}
-		if got := strip(h); mustJSON(t, got) != mustJSON(t, want) || got.Shared != want.Shared || got.Coarse != want.Coarse {
-			t.Errorf("%s:\n got %s\nwant %s", tt.name, mustJSON(t, got), mustJSON(t, want))
+		if got := strip(h); ingesttest.JSON(t, &got) != ingesttest.JSON(t, &want) || got.Shared != want.Shared || got.Coarse != want.Coarse {
+			t.Errorf("%s:\n got %s\nwant %s", tt.name, ingesttest.JSON(t, &got), ingesttest.JSON(t, &want))
 		}
 	}
-}
-
-func mustJSON(t *testing.T, h span.Half) string {
-	t.Helper()
-	b, err := h.MarshalJSON()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
 }
 
 func TestSOFATrace(t *testing.T) {

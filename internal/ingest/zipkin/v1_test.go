@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/twinspan/twinspan/internal/ingest"
+	"github.com/twinspan/twinspan/internal/ingest/ingesttest"
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/sdk/id"
 )
@@ -32,7 +33,7 @@ func protoSpan() []byte {
 }
 
 func TestDecodeProto(t *testing.T) {
-	d, err := decode(protoSpan(), formatProto, wide())
+	d, err := decode(protoSpan(), formatProto, ingesttest.Limits())
 	if err != nil || len(d.halves) != 1 {
 		t.Fatal(err, len(d.halves))
 	}
@@ -52,7 +53,7 @@ func TestDecodeProto(t *testing.T) {
 		t.Errorf("%d events", events)
 	}
 	cut := protoSpan()
-	if _, err := decode(cut[:len(cut)-1], formatProto, wide()); !errors.Is(err, ingest.ErrInvalid) {
+	if _, err := decode(cut[:len(cut)-1], formatProto, ingesttest.Limits()); !errors.Is(err, ingest.ErrInvalid) {
 		t.Errorf("cut: %v", err)
 	}
 }
@@ -109,7 +110,7 @@ func TestDecodeV1(t *testing.T) {
 			[]string{"internal x id=09 parent=00 twin=00 a/ peer=/ 1000+0 sa=east"}},
 	}
 	for _, tt := range tests {
-		d, err := decode([]byte("["+tt.text+"]"), formatV1JSON, wide())
+		d, err := decode([]byte("["+tt.text+"]"), formatV1JSON, ingesttest.Limits())
 		if err != nil {
 			t.Errorf("%s: %v", tt.name, err)
 			continue
@@ -124,7 +125,7 @@ func TestDecodeV1(t *testing.T) {
 			t.Errorf("%s:\n got %q\nwant %q", tt.name, got, tt.want)
 		}
 	}
-	if _, err := decode([]byte(`[{"traceId":"7","id":"9","binaryAnnotations":[{"key":"a","value":{}}]}]`), formatV1JSON, wide()); !errors.Is(err, ingest.ErrInvalid) {
+	if _, err := decode([]byte(`[{"traceId":"7","id":"9","binaryAnnotations":[{"key":"a","value":{}}]}]`), formatV1JSON, ingesttest.Limits()); !errors.Is(err, ingest.ErrInvalid) {
 		t.Errorf("a value that is an object: %v", err)
 	}
 }
@@ -192,7 +193,7 @@ func thriftSpan() []byte {
 }
 
 func TestDecodeV1Thrift(t *testing.T) {
-	d, err := decode(thriftSpan(), formatV1Thrift, wide())
+	d, err := decode(thriftSpan(), formatV1Thrift, ingesttest.Limits())
 	if err != nil || len(d.halves) != 1 {
 		t.Fatal(err, len(d.halves))
 	}
@@ -201,10 +202,10 @@ func TestDecodeV1Thrift(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	body := thriftSpan()
-	if _, err := decode(body[:len(body)-9], formatV1Thrift, wide()); !errors.Is(err, ingest.ErrInvalid) {
+	if _, err := decode(body[:len(body)-9], formatV1Thrift, ingesttest.Limits()); !errors.Is(err, ingest.ErrInvalid) {
 		t.Errorf("cut: %v", err)
 	}
-	if _, err := decode([]byte{12, 0x7f, 0xff, 0xff, 0xff}, formatV1Thrift, wide()); !errors.Is(err, ingest.ErrInvalid) {
+	if _, err := decode([]byte{12, 0x7f, 0xff, 0xff, 0xff}, formatV1Thrift, ingesttest.Limits()); !errors.Is(err, ingest.ErrInvalid) {
 		t.Errorf("a long list of nothing: %v", err)
 	}
 	small := Config{MaxSpans: 1, MaxSpanBytes: 50, RetryAfter: 1}

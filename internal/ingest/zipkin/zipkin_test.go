@@ -15,20 +15,15 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/twinspan/twinspan/internal/ingest"
+	"github.com/twinspan/twinspan/internal/ingest/ingesttest"
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/sdk/id"
 )
 
-// wide is a Config that the tests' requests keep.
-func wide() *Config {
-	c := DefaultConfig()
-	return &c
-}
-
 // half decodes one span.
 func half(t *testing.T, text string) span.Half {
 	t.Helper()
-	d, err := decode([]byte("["+text+"]"), formatJSON, wide())
+	d, err := decode([]byte("["+text+"]"), formatJSON, ingesttest.Limits())
 	if err != nil || len(d.halves) != 1 {
 		t.Fatalf("%s: %v, %d halves", text, err, len(d.halves))
 	}
@@ -134,7 +129,7 @@ func TestDecodeErrors(t *testing.T) {
 		{"no tags", `[{` + ids + `,"tags":[]}]`, "tags are no object"},
 	}
 	for _, tt := range tests {
-		if _, err := decode([]byte(tt.body), formatJSON, wide()); !errors.Is(err, ingest.ErrInvalid) || !strings.Contains(err.Error(), tt.want) {
+		if _, err := decode([]byte(tt.body), formatJSON, ingesttest.Limits()); !errors.Is(err, ingest.ErrInvalid) || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
 	}
@@ -149,7 +144,7 @@ func TestDecodeErrors(t *testing.T) {
 	if err := small.Validate(); err != nil || (&Config{}).Validate() == nil {
 		t.Errorf("validate: %v", err)
 	}
-	d, err := decode([]byte(`[{"traceId":"1","id":"1"},{`+ids+`}]`), formatJSON, wide())
+	d, err := decode([]byte(`[{"traceId":"1","id":"1"},{`+ids+`}]`), formatJSON, ingesttest.Limits())
 	if err != nil || len(d.halves) != 1 || d.left.Rejected["timestamp"] != 1 {
 		t.Errorf("a span without any time: %v, %+v", err, d)
 	}
@@ -159,20 +154,15 @@ const testLimit = 4096
 
 func post(t *testing.T, result error, body string, header ...string) (*httptest.ResponseRecorder, []ingest.Request) {
 	t.Helper()
-	var got []ingest.Request
-	write := func(_ context.Context, req ingest.Request) error {
-		got = append(got, req)
-		return result
-	}
-	s := &Server{&ingest.Intake{Limits: DefaultConfig(), Bodies: ingest.NewBodies(testLimit), Write: write,
-		Metrics: ingest.NewReceiverMetrics(), Log: slog.New(slog.DiscardHandler)}}
+	to := &ingesttest.Sink{Err: result, Max: testLimit}
+	s := New(DefaultConfig(), to, ingest.NewReceiverMetrics(), slog.New(slog.DiscardHandler))
 	r := httptest.NewRequest(http.MethodPost, "/api/v2/spans", strings.NewReader(body))
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
 	w := httptest.NewRecorder()
 	s.Handler().ServeHTTP(w, r)
-	return w, got
+	return w, to.Got
 }
 
 func gzipped(t *testing.T, text string) string {
@@ -240,18 +230,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte("["+v1Both+"]"), uint8(formatV1JSON))
 	f.Add(thriftSpan(), uint8(formatV1Thrift))
 	f.Fuzz(func(t *testing.T, body []byte, kind uint8) {
-		d, err := decode(body, format(kind%4), wide())
-		if err != nil {
-			if !errors.Is(err, ingest.ErrInvalid) && !errors.Is(err, ingest.ErrTooLarge) {
-				t.Fatalf("an error of no kind: %v", err)
-			}
-			return
-		}
-		for i := range d.halves {
-			h := &d.halves[i]
-			if h.Trace.IsZero() || h.Span == 0 || h.Start <= 0 || h.Duration < 0 || !h.Payload.Valid() {
-				t.Fatalf("half %d cannot be used: %+v", i, h)
-			}
-		}
+		d, err := decode(body, format(kind%4), ingesttest.Limits())
+		ingesttest.Decoded(t, d.halves, err)
 	})
 }
