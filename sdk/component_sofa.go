@@ -3,7 +3,6 @@ package twinspan
 import (
 	"bytes"
 	"encoding/json"
-	"strconv"
 	"strings"
 )
 
@@ -158,35 +157,6 @@ func (c *componentSpec) index(key string) int {
 		}
 	}
 	return -1
-}
-
-// appendTextFields writes a component's text columns.
-func (s *Span) appendTextFields(b []byte, spec *componentSpec, r *resolved) []byte {
-	for _, at := range spec.textAt {
-		switch at {
-		case emptyAt:
-			b = append(b, ',')
-			continue
-		case nullAt:
-			b = append(b, ",null"...)
-			continue
-		case remoteHostAt:
-			b = appendColumn(b, s.remoteHost())
-			continue
-		}
-		f := &spec.fields[at]
-		switch {
-		case f.optional && s.absent(f, at, r):
-		case f.typ == maybeField && r.std[at] == 0:
-			b = append(b, ",null"...)
-		case f.number():
-			b = strconv.AppendInt(append(b, ','), s.fieldNumber(f, at, r), 10)
-			b = append(b, f.textUnit...)
-		default:
-			b = appendColumn(b, s.fieldText(f, at, r))
-		}
-	}
-	return b
 }
 
 // remoteHost gives the host of Span.remote.

@@ -252,91 +252,6 @@ func (s *Span) appendAttributes(b []byte, more *spanExtra, fields []int, r *reso
 	return append(b, '}')
 }
 
-// standard says that a tag is written as a standard field of the component. One with another type than the field has stays
-// an attribute, so that the field keeps its type and nothing is lost.
-func (c *componentSpec) standard(t *Tag) int {
-	for i := range c.fields {
-		if f := &c.fields[i]; f.key == t.Key {
-			if f.takes(t) {
-				return i
-			}
-			return -1
-		}
-	}
-	return -1
-}
-
-// resolved says where the values of a span's standard fields are.
-type resolved struct {
-	std   [maxFields]uint16 // the tag, plus one, that fills each field
-	route string            // of HTTP, where the operation does not have it
-	url   urlParts          // of HTTP, where no tag has it
-	port  int64             // of Span.remote, where that is the host only
-	kept  string            // why it is logged although its trace is sampled out
-	own   []byte            // the line, of a component with an Encoder
-}
-
-// resolve finds the tags that fill standard fields. The span has ended.
-func (s *Span) resolve(r *resolved) {
-	if s.component >= componentCount {
-		if s.component == Inferred {
-			s.infer(r)
-		} else {
-			s.component = Biz
-		}
-	}
-	spec := s.component.spec()
-	for i := range s.tags {
-		if n := spec.standard(&s.tags[i]); n >= 0 {
-			r.std[n] = uint16(i + 1)
-			s.tags[i].standard = true
-		}
-	}
-}
-
-func (f *field) takes(t *Tag) bool {
-	switch f.typ {
-	case errorField, remoteAppField:
-		return false // the span's own, by Fail and SetRemoteApp
-	case numberField, sizeField, maybeField:
-		return t.kind == tagInt
-	case jsonField:
-		return t.kind == tagString || t.kind == tagJSON
-	}
-	return t.kind == tagString
-}
-
-// fieldText gives the text of the standard field n, which is no number.
-func (s *Span) fieldText(f *field, n int, r *resolved) string {
-	switch f.typ {
-	case errorField:
-		return s.extra().message
-	case remoteAppField:
-		return s.remoteApp
-	}
-	if at := r.std[n]; at != 0 {
-		return s.tags[at-1].str
-	}
-	if f.key == TagURL && r.url.scheme != "" {
-		return string(r.url.append(nil))
-	}
-	if f.typ == costField {
-		return "0ms"
-	}
-	return ""
-}
-
-// fieldNumber gives the value of the standard field n, which is a number.
-func (s *Span) fieldNumber(f *field, n int, r *resolved) int64 {
-	if at := r.std[n]; at != 0 {
-		return int64(s.tags[at-1].num)
-	}
-	if f.typ == sizeField {
-		return -1
-	}
-	return 0
-}
-
 func (s *Span) appendJSONField(b []byte, f *field, n int, r *resolved) []byte {
 	switch {
 	case f.typ == numberField || f.typ == sizeField:
@@ -357,17 +272,6 @@ func (s *Span) appendJSONField(b []byte, f *field, n int, r *resolved) []byte {
 	return appendString(b, s.fieldText(f, n, r))
 }
 
-// code gives result.code.
-func (s *Span) code(spec *componentSpec) string {
-	switch {
-	case s.resultCode != "":
-		return s.resultCode
-	case s.failed:
-		return spec.failed
-	}
-	return spec.ok
-}
-
 // appendBaggage writes "k=v&k=v&" as a JSON string.
 func (e *encoder) appendBaggage(b []byte, pairs []Pair) []byte {
 	if len(pairs) == 0 {
@@ -381,66 +285,6 @@ func appendPairs(b []byte, pairs []Pair) []byte {
 	for _, p := range pairs {
 		b = append(appendPair(b, p.Key), '=')
 		b = append(appendPair(b, p.Value), '&')
-	}
-	return b
-}
-
-// textLine writes SOFATracer's columns and the extra fields as one column more.
-func (e *encoder) textLine(b []byte, s *Span, r *resolved) []byte {
-	spec := s.component.spec()
-	b = e.times.appendNano(b, s.start.UnixNano()+int64(s.duration))
-	b = appendColumn(b, e.app)
-	b = appendColumn(b, s.traceID)
-	b = appendColumn(b, s.spanID)
-	b = appendColumn(b, s.kind.String())
-	b = appendColumn(b, s.code(spec))
-	b = append(b, ',', ',') // current.thread.name is empty
-	b = strconv.AppendInt(b, s.duration.Milliseconds(), 10)
-	b = append(b, "ms"...)
-	b = s.appendTextFields(b, spec, r)
-	if s.component == Biz {
-		b = append(b, ',') // SOFATracer's column of all other tags: they are in the last one, with their types
-	}
-	bag := s.baggage()
-	e.scratch = appendPairs(e.scratch[:0], bag.sys)
-	b = appendColumn(b, string(e.scratch))
-	e.scratch = appendPairs(e.scratch[:0], bag.biz)
-	b = appendColumn(b, string(e.scratch))
-	e.scratch = append(e.extras(append(e.scratch[:0], '{'), s, spec, r), '}')
-	b = appendJSONColumn(b, e.scratch)
-	return append(b, '\n')
-}
-
-// appendColumn writes a comma and a text in which nothing can be taken for the next column or line.
-func appendColumn(b []byte, s string) []byte {
-	b = append(b, ',')
-	for i := range len(s) {
-		switch c := s[i]; c {
-		case ',':
-			b = append(b, "%2C"...)
-		case '\n':
-			b = append(b, "%0A"...)
-		case '\r':
-			b = append(b, "%0D"...)
-		default:
-			b = append(b, c)
-		}
-	}
-	return b
-}
-
-// appendJSONColumn writes a comma and JSON whose commas are "%2C" and whose '%' are "%25".
-func appendJSONColumn(b, json []byte) []byte {
-	b = append(b, ',')
-	for _, c := range json {
-		switch c {
-		case ',':
-			b = append(b, "%2C"...)
-		case '%':
-			b = append(b, "%25"...)
-		default:
-			b = append(b, c)
-		}
 	}
 	return b
 }
