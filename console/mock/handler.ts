@@ -231,7 +231,7 @@ function pipeline(now: number): Pipeline {
       },
       { name: 'log', perSecond: 5, lagSeconds: 0, depth: 0, depthBytes: 0, limitBytes: 0, counters: [count('records', n(5)), count('bytes', n(450_000)), count('syncs', n(5))], lost: [count('failures', 0, 'io'), count('skipped', 0)] },
       { name: 'pair', perSecond: 1500, lagSeconds: 0.02, depth: 1800, depthBytes: MiB, limitBytes: 32 * MiB, counters: [count('calls', n(1450), 'joined'), count('calls', n(30), 'one_sided'), count('calls', n(20), 'single'), count('late', 17), count('early', 0)], lost: [] },
-      { name: 'store', perSecond: 1490, lagSeconds: 34, depth: 41_000, depthBytes: 38 * MiB, limitBytes: 128 * MiB, counters: [count('calls', n(1490)), count('ranges', n(1 / 30)), count('bytes', n(90_000)), count('expired', 0), count('cut', n(1 / 30), 'age'), count('merges', n(1 / 60))], lost: [count('failures', 0), count('crowded', 0)] },
+      { name: 'store', perSecond: 1490, lagSeconds: 34, depth: 41_000, depthBytes: 38 * MiB, limitBytes: 128 * MiB, counters: [count('calls', n(1490)), count('ranges', n(1 / 30)), count('bytes', n(90_000)), count('expired', 0), count('cut', n(1 / 30), 'age'), count('merges', n(1 / 60))], lost: [count('failures', 0), count('crowded', 0), count('overflow', n(2), 'operation')] },
     ],
     windowSeconds: 10, configuredWindowSeconds: 10, syncSeconds: 0.003, syncP50Seconds: 0.0024, syncP99Seconds: 0.0112,
     disk: {

@@ -67,7 +67,8 @@ var stages = []stage{
 		},
 		lost: []shown{
 			{"failures", "twinspan_collect_range_write_errors_total", ""},
-			{"crowded", "twinspan_store_dropped_for_space_total", ""}, {"merges", "twinspan_store_rollup_merge_failures_total", ""},
+			{"crowded", "twinspan_store_dropped_for_space_total", ""}, {"overflow", "twinspan_collect_rollup_overflow_total", "lost"},
+			{"merges", "twinspan_store_rollup_merge_failures_total", ""},
 		},
 		lag: "twinspan_collect_store_lag_seconds", depth: "twinspan_collect_open_calls",
 		depthBytes: "twinspan_collect_open_bytes",

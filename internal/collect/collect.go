@@ -37,6 +37,7 @@ type Collector struct {
 	running sync.WaitGroup
 
 	truncating sync.Mutex
+	overflow   overflow
 }
 
 // Recovered is what a restart found out about requests that were taken before it.

@@ -19,7 +19,8 @@ type Config struct {
 	RangeAge   time.Duration `yaml:"range_age"`
 	// LateWindow is how long calls that were counted one-sided are remembered, so that a late half corrects the count.
 	LateWindow time.Duration `yaml:"late_window"`
-	// MaxRollupRows bounds the roll-up rows of one range; beyond it operations are counted together.
+	// MaxRollupRows bounds the roll-up rows of one range; beyond it
+	// operations are counted together, and beyond a quarter more everything is.
 	MaxRollupRows int `yaml:"max_rollup_rows"`
 }
 

@@ -9,6 +9,8 @@ type Metrics struct {
 	// Duplicates is by reason: resent, route.
 	Duplicates                       *prometheus.CounterVec
 	Late, Early, Stored, WriteErrors prometheus.Counter
+	// Overflow is by what a roll-up row lacks: operation, edge (caller and callee, too), correction.
+	Overflow *prometheus.CounterVec
 	// Cuts counts ranges by what cut them: bytes, age, day or request.
 	Cuts *prometheus.CounterVec
 	// Searchable is the time from receipt until a record can be found, Durable that until all of a range is in the store,
@@ -21,7 +23,7 @@ func NewMetrics() *Metrics {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
-	return &Metrics{
+	m := &Metrics{
 		Calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "twinspan_collect_calls_total", Help: "Calls made of halves, by form: joined, one_sided, single."}, []string{"form"}),
 		Duplicates: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -30,6 +32,9 @@ func NewMetrics() *Metrics {
 		Early:       counter("twinspan_collect_early_halves_total", "Halves let go before their window was over because too many waited."),
 		Stored:      counter("twinspan_collect_stored_calls_total", "Calls in ranges that are done in the span store."),
 		WriteErrors: counter("twinspan_collect_range_write_errors_total", "Attempts to write a range that failed and are tried again."),
+		Overflow: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "twinspan_collect_rollup_overflow_total",
+			Help: "Calls and stat lines counted together because a range had too many rows, by what they lost: operation, edge, correction."}, []string{"lost"}),
 		RangeSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "twinspan_collect_range_write_seconds", Help: "Time to write one range to the span store.",
 			Buckets: prometheus.ExponentialBuckets(0.01, 2, 12)}),
@@ -45,10 +50,14 @@ func NewMetrics() *Metrics {
 			Name: "twinspan_collect_cut_wait_seconds", Help: "Time for which a partition took nothing because the range before was being written.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 4, 9)}),
 	}
+	for _, lost := range []string{"operation", "edge", "correction"} {
+		m.Overflow.WithLabelValues(lost) // so that the first of them is a rise from 0
+	}
+	return m
 }
 
 // Register registers all of them.
 func (m *Metrics) Register(r prometheus.Registerer) {
-	r.MustRegister(m.Calls, m.Duplicates, m.Late, m.Early, m.Stored, m.WriteErrors, m.RangeSeconds,
+	r.MustRegister(m.Calls, m.Duplicates, m.Overflow, m.Late, m.Early, m.Stored, m.WriteErrors, m.RangeSeconds,
 		m.Cuts, m.Searchable, m.Durable, m.CutWait)
 }

@@ -83,6 +83,8 @@ type partition struct {
 	seen  *seenTable
 	next  int64
 	now   int64
+	// noted is what of the open range's overflow the collector knows.
+	noted rollup.Overflow
 	// taken is the inbox's other half.
 	taken []item
 }
@@ -187,12 +189,21 @@ func (p *partition) take(it item) {
 		}
 	}
 	p.relieve()
+	p.noteOverflow()
 	r.memory.forget()
 	r.full = r.bytes >= p.c.cfg.RangeBytes/int64(p.of)
 	full := r.full
 	p.mu.Unlock()
 	if full {
 		p.cut("bytes")
+	}
+}
+
+// noteOverflow tells the collector what found no roll-up row of its own in the open range.
+func (p *partition) noteOverflow() {
+	if now := p.open.count.Overflow; now != p.noted {
+		p.c.overflow.note(p.c.metrics, now.Since(p.noted))
+		p.noted = now
 	}
 }
 
@@ -335,6 +346,7 @@ func (p *partition) tick(now int64) {
 	p.mu.Lock()
 	p.now = max(p.now, now)
 	p.pairer.Expire(p.now)
+	p.noteOverflow()
 	r := p.open
 	cause := ""
 	switch {
@@ -345,6 +357,9 @@ func (p *partition) tick(now int64) {
 		cause = "day"
 	}
 	p.mu.Unlock()
+	if p.id == 0 {
+		p.c.overflow.warn(p.c.logger, p.c.cfg.MaxRollupRows, now)
+	}
 	if cause != "" {
 		p.cut(cause)
 	}
@@ -367,6 +382,8 @@ func (p *partition) cut(cause string) bool {
 		p.shorten(since)
 	}
 	p.pairer.Flush()
+	p.noteOverflow()
+	p.noted = rollup.Overflow{}
 	r := p.open
 	r.to, r.cut = p.next, p.now
 	if p.id == progressPartition {

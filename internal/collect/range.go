@@ -2,6 +2,7 @@ package collect
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/twinspan/twinspan/internal/rollup"
 	"github.com/twinspan/twinspan/internal/span"
@@ -58,6 +59,7 @@ func newOpenRange(partition uint16, from int64, maxRows int, spare *openRange) *
 func (r *openRange) note(it item, keep bool) {
 	if r.received == 0 {
 		r.received = it.received
+		r.count.Minute = span.FloorDiv(it.received, int64(time.Minute))
 	}
 	if !keep {
 		return

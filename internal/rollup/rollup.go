@@ -9,18 +9,42 @@ import (
 	"github.com/twinspan/twinspan/internal/span"
 )
 
-// Other is the operation under which calls are counted once a range has too many rows.
+// Other is the operation under which calls are counted once a range has too many rows, and then, too, the name of
+// their caller and callee.
 const Other = "(other)"
 
 // Counter counts for one range. It is for one goroutine at a time.
 type Counter struct {
+	// Minute, of the Unix epoch, is where calls are counted that find no row of their own caller and callee. It is to be that of
+	// their receipt: what they say of their start themselves could be any.
+	Minute int64
+	// Overflow says what found no row of its own.
+	Overflow Overflow
+
 	rows map[span.RollupKey]*span.Rollup
 	max  int
-	// Overflowed is the number of calls counted under Other.
-	Overflowed uint64
+	// others is how many rows there are of the operation Other.
+	others int
 }
 
-// NewCounter makes a Counter that tells operations and instances apart up to maxRows rows.
+// Overflow counts calls and stat lines that were counted less exactly than they could be, for lack of rows.
+type Overflow struct {
+	// Operations were counted with their caller and callee, but under the operation Other.
+	Operations uint64
+	// Edges were counted under Other as caller, callee and operation.
+	Edges uint64
+	// Corrections are late halves whose calls stay counted as one-sided.
+	Corrections uint64
+}
+
+// Since gives what came to o after was.
+func (o Overflow) Since(was Overflow) Overflow {
+	return Overflow{o.Operations - was.Operations, o.Edges - was.Edges, o.Corrections - was.Corrections}
+}
+
+// NewCounter makes a Counter that tells everything apart up to maxRows rows. After that it has a quarter as many for callers and
+// callees with operations and instances left out, and then one for each source, side and type of calls. Corrections may open
+// maxRows besides.
 func NewCounter(maxRows int) *Counter {
 	return &Counter{rows: make(map[span.RollupKey]*span.Rollup), max: maxRows}
 }
@@ -58,11 +82,19 @@ type Counted struct {
 }
 
 // Correct takes a count back and counts the call as it is now known. was.Key is what Call gave, maybe for an earlier range:
-// it is taken back there and nowhere else, though this Counter may have too many rows already.
+// it is taken back there and nowhere else, though this Counter may have too many rows already; with far too many nothing is
+// changed.
 func (c *Counter) Correct(was, is Counted) {
 	r := c.rows[was.Key]
 	if r == nil {
+		if len(c.rows) >= 2*c.max+c.max/4 {
+			c.Overflow.Corrections++
+			return
+		}
 		r = c.open(was.Key)
+	}
+	if was.Key.Callee == Other && was.Key.Operation == Other {
+		is.Key = was.Key // half a name is no better than none
 	}
 	r.Calls--
 	if was.Failed {
@@ -139,12 +171,26 @@ func (c *Counter) row(k span.RollupKey) *span.Rollup {
 	if r != nil {
 		return r
 	}
-	if len(c.rows) >= c.max {
-		c.Overflowed++
-		k.Operation, k.Instance = Other, ""
-		if r = c.rows[k]; r != nil {
-			return r
-		}
+	if len(c.rows) < c.max {
+		return c.open(k)
+	}
+	k.Operation, k.Instance = Other, ""
+	if r = c.rows[k]; r != nil {
+		c.Overflow.Operations++
+		return r
+	}
+	if c.others < c.max/4 {
+		c.Overflow.Operations++
+		c.others++
+		return c.open(k)
+	}
+	c.Overflow.Edges++
+	k.Minute, k.Callee = c.Minute, Other
+	if k.Source == span.SourceCalls || k.Side != span.KindServer { // a server's stat line names no caller
+		k.Caller = Other
+	}
+	if r = c.rows[k]; r != nil {
+		return r
 	}
 	return c.open(k)
 }

@@ -88,7 +88,7 @@ export interface Kind {
 
 export const lossTexts = [
   'later', 'tooLarge', 'invalid', 'unsupported', 'cancelled', 'rejected', 'attributesCount', 'attributesSize', 'gaps', 'busy', 'rate',
-  'spansTooLarge', 'full', 'log', 'spansCancelled', 'logFull', 'logIO', 'skipped', 'late', 'early', 'oneSided', 'failures', 'crowded', 'merges', 'other',
+  'spansTooLarge', 'full', 'log', 'spansCancelled', 'logFull', 'logIO', 'skipped', 'late', 'early', 'oneSided', 'failures', 'crowded', 'operations', 'edges', 'corrections', 'merges', 'other',
 ] as const
 export type LossText = (typeof lossTexts)[number]
 
@@ -117,6 +117,9 @@ const kinds: Record<string, Kind> = {
   'pair.calls.one_sided': { part: 'pairing', text: 'oneSided', settings: ['collect.window'], mild: true },
   'store.failures': { part: 'store', text: 'failures', settings: ['store.reserve_bytes', 'data_dir'] },
   'store.crowded': { part: 'store', text: 'crowded', settings: ['store.max_bytes', 'store.retention_days'] },
+  'store.overflow.operation': { part: 'rollups', text: 'operations', settings: ['collect.max_rollup_rows'], mild: true },
+  'store.overflow.edge': { part: 'rollups', text: 'edges', settings: ['collect.max_rollup_rows'], mild: true },
+  'store.overflow.correction': { part: 'rollups', text: 'corrections', settings: ['collect.max_rollup_rows', 'collect.window'], mild: true },
   'store.merges': { part: 'rollups', text: 'merges', settings: [] },
 }
 

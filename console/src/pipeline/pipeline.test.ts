@@ -52,7 +52,7 @@ describe('what came and what was lost', () => {
       [count('refused', 9, 'rate'), count('refused', 0, 'busy'), count('rejected', 3, 'span_id'), count('rejected', 1, 'too_large')],
     ),
     stage('pair', [count('calls', 20, 'joined'), count('calls', 4, 'one_sided'), count('late', 2), count('early', 0)]),
-    stage('store', [count('calls', 20)], [count('failures', 0), count('new', 6, 'unheard of')]),
+    stage('store', [count('calls', 20)], [count('failures', 0), count('overflow', 8, 'edge'), count('overflow', 0, 'operation'), count('new', 6, 'unheard of')]),
   ])
   it('lists protocols, agents among them', () => {
     expect(received(p)).toEqual([{ protocol: 'otlp/http', value: 50 }, { protocol: 'zipkin', value: 40 }, { protocol: 'agent', value: 10 }])
@@ -67,6 +67,7 @@ describe('what came and what was lost', () => {
       ['pair.calls.one_sided', 'pairing', 'oneSided', 4, true],
       ['pair.late', 'pairing', 'late', 2, true],
       ['store.new.unheard of', 'store', 'other', 6, false],
+      ['store.overflow.edge', 'rollups', 'edges', 8, true],
     ])
     expect(losses(p).find((l) => l.text === 'rate')?.settings).toContain('ingest.rate.spans_per_second')
     expect(lossPick('receive.refused.rate')(p)).toBe(9)
