@@ -22,7 +22,7 @@ func newSampler(log *slog.Logger) *sampler {
 	return &sampler{log: log, last: make(map[digestlog.Reason]time.Time), left: make(map[digestlog.Reason]int)}
 }
 
-func (s *sampler) rejected(path string, offset int64, err *digestlog.RejectError, now time.Time) {
+func (s *sampler) rejected(path string, offset int64, err *digestlog.Rejection, now time.Time) {
 	if last, ok := s.last[err.Reason]; ok && now.Sub(last) < sampleEvery {
 		s.left[err.Reason]++
 		return

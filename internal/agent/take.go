@@ -88,7 +88,7 @@ func (a *Agent) collect(f *file, p *push, now time.Time) {
 		c.lines += rec.Lines
 		if rec.Half != nil && rec.Half.Trace.IsZero() {
 			// The schema has no such half.
-			rec.Err = &digestlog.RejectError{
+			rec.Err = &digestlog.Rejection{
 				Reason: digestlog.ReasonTraceID, Detail: "the trace id is zero", Sample: rec.Half.TraceString(),
 			}
 			rec.Half = nil

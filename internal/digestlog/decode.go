@@ -46,7 +46,7 @@ func (d *lineDecoder) decode(text string, repairs Repairs) (Record, state) {
 	rec, st := d.read(text)
 	rec.Repairs |= repairs
 	if st == broken && rec.Err == nil {
-		rec.Err = &RejectError{Reason: ReasonMalformed, Detail: "the line is neither JSON nor text of a " + d.file.Kind.String() + " log"}
+		rec.Err = &Rejection{Reason: ReasonMalformed, Detail: "the line is neither JSON nor text of a " + d.file.Kind.String() + " log"}
 	}
 	return rec, st
 }
@@ -139,11 +139,11 @@ func (d *lineDecoder) asKnown(fields []field) bool {
 }
 
 // incomplete explains a JSON text that has no end.
-func incomplete(text string) *RejectError {
+func incomplete(text string) *Rejection {
 	if !strings.HasSuffix(text, "}") {
-		return &RejectError{Reason: ReasonIncomplete, Detail: "the JSON object has no end"}
+		return &Rejection{Reason: ReasonIncomplete, Detail: "the JSON object has no end"}
 	}
-	return &RejectError{Reason: ReasonMalformed, Detail: "the keys of a SOFATracer line are not found in their order, and it is not JSON"}
+	return &Rejection{Reason: ReasonMalformed, Detail: "the keys of a SOFATracer line are not found in their order, and it is not JSON"}
 }
 
 // digestText reads a digest line of comma-separated text.
@@ -152,7 +152,7 @@ func (d *lineDecoder) digestText(text string) (Record, state) {
 	fit, ok := d.splitDigest(line)
 	d.fields = fit.fields
 	if !ok {
-		return Record{Err: &RejectError{Reason: ReasonMalformed,
+		return Record{Err: &Rejection{Reason: ReasonMalformed,
 			Detail: fmt.Sprintf("the columns of a %s digest are not found: %d columns", d.file.Component, len(d.pieces.ends))}}, broken
 	}
 	var repairs Repairs
@@ -162,7 +162,7 @@ func (d *lineDecoder) digestText(text string) (Record, state) {
 	if own {
 		unescapeOwn(fit.fields)
 		if fit.fields, own = scanObject(fit.fields, extras, true); !own {
-			return Record{Err: &RejectError{Reason: ReasonMalformed, Detail: "the last column begins like JSON and is none"}}, broken
+			return Record{Err: &Rejection{Reason: ReasonMalformed, Detail: "the last column begins like JSON and is none"}}, broken
 		}
 		d.fields = fit.fields
 	}

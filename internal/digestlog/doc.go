@@ -26,14 +26,7 @@ const (
 
 var formatNames = [...]string{"auto", "json", "text"}
 
-func (f Format) String() string {
-	if int(f) < len(formatNames) {
-		return formatNames[f]
-	}
-	return fmt.Sprintf("%d", uint8(f))
-}
-
-// ParseFormat reads what String gives; "" is FormatAuto.
+// ParseFormat reads the name of a format: auto, json or text; "" is FormatAuto.
 func ParseFormat(s string) (Format, error) {
 	if s == "" {
 		return FormatAuto, nil
@@ -87,7 +80,7 @@ type Record struct {
 	// Repairs tells what had to be undone to read the record.
 	Repairs Repairs
 	// Err is what was wrong with the record.
-	Err *RejectError
+	Err *Rejection
 }
 
 // Repairs is a set of the recoveries that a record needed.
@@ -137,17 +130,13 @@ const (
 	ReasonNumber     Reason = "bad-number"  // a field that has to be a number is none
 )
 
-// RejectError says why a record was rejected.
-type RejectError struct {
+// Rejection says why a record was rejected.
+type Rejection struct {
 	Reason Reason
 	// Detail says what was looked for and what was found.
 	Detail string
 	// Sample is the beginning of the record, at most 200 bytes.
 	Sample string
-}
-
-func (e *RejectError) Error() string {
-	return fmt.Sprintf("reading a log record: %s: %s: %q", e.Reason, e.Detail, e.Sample)
 }
 
 // ErrUnknownFile says that a file's name is not one that holds SOFATracer or Twinspan logs.

@@ -3,6 +3,7 @@ package digestlog
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path"
 	"path/filepath"
@@ -65,7 +66,7 @@ func marshal(t *testing.T, rec Record) string {
 	case rec.Stat != nil:
 		v = rec.Stat
 	case rec.Err != nil:
-		return rec.Err.Error()
+		return fmt.Sprintf("reading a log record: %s: %s: %q", rec.Err.Reason, rec.Err.Detail, rec.Err.Sample)
 	}
 	b, err := json.Marshal(v)
 	if err != nil {

@@ -205,19 +205,19 @@ func unescapeComma(sql string) string {
 }
 
 // finish sets what is made of several fields.
-func (d *lineDecoder) finish(h *span.Half, n *notes, own bool) *RejectError {
+func (d *lineDecoder) finish(h *span.Half, n *notes, own bool) *Rejection {
 	if err := d.times(h, n); err != nil {
 		return err
 	}
 	if n.trace == "" {
-		return &RejectError{Reason: ReasonTraceID, Detail: "traceId is missing or empty, so that the span belongs to no trace"}
+		return &Rejection{Reason: ReasonTraceID, Detail: "traceId is missing or empty, so that the span belongs to no trace"}
 	}
 	var exact bool
 	if h.Trace, exact = id.ParseTrace(n.trace); !exact {
 		h.TraceText = n.trace
 	}
 	if h.Dotted == "" && n.span8 == "" {
-		return &RejectError{Reason: ReasonSpanID, Detail: "spanId is missing or empty"}
+		return &Rejection{Reason: ReasonSpanID, Detail: "spanId is missing or empty"}
 	}
 	h.Kind = d.kind(n.kind, own)
 	d.identify(h, n)
@@ -239,26 +239,26 @@ func (d *lineDecoder) finish(h *span.Half, n *notes, own bool) *RejectError {
 	return nil
 }
 
-func (d *lineDecoder) times(h *span.Half, n *notes) *RejectError {
+func (d *lineDecoder) times(h *span.Half, n *notes) *Rejection {
 	if n.start != "" {
 		start, ok := parseInt(n.start)
 		duration, ok2 := parseInt(n.duration)
 		if !ok || !ok2 || duration < 0 {
-			return &RejectError{Reason: ReasonNumber, Detail: "start.ns or duration.ns is not a number: " + n.start + ", " + n.duration}
+			return &Rejection{Reason: ReasonNumber, Detail: "start.ns or duration.ns is not a number: " + n.start + ", " + n.duration}
 		}
 		h.Start, h.Duration, h.Coarse = start, duration, false
 		return nil
 	}
 	end, ok := d.clock.read(n.time)
 	if !ok {
-		return &RejectError{Reason: ReasonTime, Detail: "time is not yyyy-MM-dd HH:mm:ss.SSS: " + quote(n.time)}
+		return &Rejection{Reason: ReasonTime, Detail: "time is not yyyy-MM-dd HH:mm:ss.SSS: " + quote(n.time)}
 	}
 	if n.cost == "" && d.comp.foreign {
 		n.cost = "0" // SOFARPC has no time of calls that came to nothing
 	}
 	cost, ok := parseInt(strings.TrimSuffix(n.cost, "ms"))
 	if !ok || cost > maxMillis {
-		return &RejectError{Reason: ReasonNumber, Detail: "time.cost.milliseconds is not a number: " + quote(n.cost)}
+		return &Rejection{Reason: ReasonNumber, Detail: "time.cost.milliseconds is not a number: " + quote(n.cost)}
 	}
 	h.Duration = max(cost, 0) * 1e6 // the clock may step back
 	h.Start = end - h.Duration

@@ -15,7 +15,7 @@ const maxTries = 64
 // minMaxRecord is the least MaxRecord that makes sense: the beginning of a record has to fit.
 const minMaxRecord = 256
 
-// sampleSize bounds a RejectError's sample.
+// sampleSize bounds a Rejection's sample.
 const sampleSize = 200
 
 // Reader cuts the bytes of one file into records and decodes them. It is for one goroutine. The records do not depend on
@@ -92,9 +92,6 @@ func (r *Reader) Offset() int64 {
 
 // Fed is the file offset of the byte to feed next.
 func (r *Reader) Fed() int64 { return r.base + int64(len(r.buf)) }
-
-// buffered is the number of bytes that the reader holds; what was fed at once and MaxRecord bound it.
-func (r *Reader) buffered() int { return len(r.buf) - r.head }
 
 // Feed takes the bytes that follow in the file. They are copied.
 func (r *Reader) Feed(data []byte) {
@@ -214,7 +211,7 @@ func (r *Reader) line(to int) {
 func (r *Reader) end() {
 	switch {
 	case r.skipping:
-		r.push(Record{From: r.skipFrom, To: r.base + int64(r.scan), Lines: r.skipLines, Err: &RejectError{
+		r.push(Record{From: r.skipFrom, To: r.base + int64(r.scan), Lines: r.skipLines, Err: &Rejection{
 			Reason: ReasonTooLong,
 			Detail: fmt.Sprintf("the record has more than %d bytes", r.src.MaxRecord),
 			Sample: r.skipHead,
@@ -259,7 +256,7 @@ func (r *Reader) torn(clean bool) bool {
 		if state != broken && (!clean || rec.Repairs&^RepairCharset == 0) {
 			before := bytes.Count(all[:from], []byte{'\n'})
 			start := r.base + int64(r.head)
-			r.push(Record{From: start, To: start + int64(from), Lines: before, Err: &RejectError{
+			r.push(Record{From: start, To: start + int64(from), Lines: before, Err: &Rejection{
 				Reason: ReasonIncomplete, Detail: "another record begins on the same line", Sample: r.sample(all[:from]),
 			}})
 			r.head += from
@@ -275,7 +272,7 @@ func (r *Reader) torn(clean bool) bool {
 
 // reject rejects the open record.
 func (r *Reader) reject(reason Reason, detail string) {
-	r.deliver(Record{Lines: r.count, Err: &RejectError{Reason: reason, Detail: detail}})
+	r.deliver(Record{Lines: r.count, Err: &Rejection{Reason: reason, Detail: detail}})
 }
 
 // deliver queues what became of the open record, buf[head:scan], and closes it.

@@ -53,7 +53,7 @@ func (d *lineDecoder) statFields(fields []field, own bool, repairs Repairs) (Rec
 			}
 			d.extra = line.keys
 			if !ok {
-				return Record{Err: &RejectError{Reason: ReasonMalformed, Detail: "stat.key is no object: " + quote(f.val)}}, broken
+				return Record{Err: &Rejection{Reason: ReasonMalformed, Detail: "stat.key is no object: " + quote(f.val)}}, broken
 			}
 		case "count":
 			line.count = f.val
@@ -87,14 +87,14 @@ func (d *lineDecoder) statText(text string) (Record, state) {
 	head, keys, shifted, ok := d.splitStat(text)
 	d.fields = keys
 	if !ok {
-		return Record{Err: &RejectError{Reason: ReasonMalformed,
+		return Record{Err: &Rejection{Reason: ReasonMalformed,
 			Detail: "the columns of a " + d.file.Component + " stat line are not found"}}, broken
 	}
 	line := statLine{time: head[0], count: head[2], total: head[3], success: head[4], loadTest: head[5], keys: keys}
 	if own {
 		unescapeOwn(line.keys)
 		if line.extra, ok = scanObject(d.extra[:0], extras, true); !ok {
-			return Record{Err: &RejectError{Reason: ReasonMalformed, Detail: "the last column begins like JSON and is none"}}, broken
+			return Record{Err: &Rejection{Reason: ReasonMalformed, Detail: "the last column begins like JSON and is none"}}, broken
 		}
 		d.extra = line.extra
 	}
@@ -108,7 +108,7 @@ func (d *lineDecoder) statText(text string) (Record, state) {
 // stat makes a span.Stat of a line's fields.
 func (d *lineDecoder) stat(line statLine, repairs Repairs) (Record, state) {
 	fail := func(reason Reason, detail string) (Record, state) {
-		return Record{Err: &RejectError{Reason: reason, Detail: detail}}, broken
+		return Record{Err: &Rejection{Reason: reason, Detail: detail}}, broken
 	}
 	if line.loadTest == "" && d.comp.foreign {
 		line.loadTest = "F" // the file says it
@@ -220,7 +220,7 @@ func hasField(fields []field, key string) bool {
 }
 
 // ownStat takes the fields that Twinspan adds to a stat line (docs/formats/digest-log.md).
-func (d *lineDecoder) ownStat(s *span.Stat, fields []field) *RejectError {
+func (d *lineDecoder) ownStat(s *span.Stat, fields []field) *Rejection {
 	for _, f := range fields {
 		n, isNumber := parseInt(f.val)
 		bad := false
@@ -253,16 +253,16 @@ func (d *lineDecoder) ownStat(s *span.Stat, fields []field) *RejectError {
 			}
 			data, err := base64.StdEncoding.DecodeString(f.val)
 			if err != nil {
-				return &RejectError{Reason: ReasonMalformed, Detail: "latency is not base64: " + err.Error()}
+				return &Rejection{Reason: ReasonMalformed, Detail: "latency is not base64: " + err.Error()}
 			}
 			h, rest, err := histogram.Decode(data)
 			if err != nil || len(rest) > 0 {
-				return &RejectError{Reason: ReasonMalformed, Detail: "latency is not one histogram"}
+				return &Rejection{Reason: ReasonMalformed, Detail: "latency is not one histogram"}
 			}
 			s.Latency, s.TotalNanos = &h, h.Sum
 		}
 		if bad {
-			return &RejectError{Reason: ReasonNumber, Detail: f.key + " is not a number: " + quote(f.val)}
+			return &Rejection{Reason: ReasonNumber, Detail: f.key + " is not a number: " + quote(f.val)}
 		}
 	}
 	return nil

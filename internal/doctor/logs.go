@@ -239,7 +239,7 @@ func (x *examination) records(f logFile, from int64, yield func(*digestlog.Recor
 func (x *examination) contents(check string, f logFile, others map[string]bool) (foreign bool) {
 	var last time.Time
 	var apps, rejected = make(map[string]bool), make(map[digestlog.Reason]int)
-	var sample *digestlog.RejectError
+	var sample *digestlog.Rejection
 	read, overflown, spans := 0, uint64(0), uint64(0)
 	err := x.records(f, 0, func(r *digestlog.Record) {
 		switch {

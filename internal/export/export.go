@@ -20,7 +20,7 @@ type Writer interface {
 	Close() error
 }
 
-// Formats are the names that New knows.
+// formats are those that New knows, by name.
 var formats = map[string]func(io.Writer) Writer{
 	"parquet": func(w io.Writer) Writer { return newParquet(w) },
 	"jsonl":   func(w io.Writer) Writer { return newLines(w) },

@@ -137,9 +137,6 @@ func (l *Lease) Release() {
 	l.held, l.ended = 0, true
 }
 
-// inUse gives the bytes that are in use of the two parts.
-func (r *Room) inUse() (bodies, decoded int64) { return r.bodies.used.Load(), r.decoded.used.Load() }
-
 // Metrics gives what is in use as gauges, to be registered by the caller.
 func (r *Room) Metrics() []prometheus.Collector {
 	gauge := func(part string, of *part) prometheus.Collector {

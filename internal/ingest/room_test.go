@@ -52,7 +52,7 @@ func TestBodiesShareRoom(t *testing.T) {
 			case !errors.Is(err, ErrLater):
 				t.Fatalf("%+v: %v", tt, err)
 			}
-			if used, _ := b.room.inUse(); used > 1<<20 || err == nil && used < int64(taken)*size {
+			if used := b.room.bodies.used.Load(); used > 1<<20 || err == nil && used < int64(taken)*size {
 				t.Errorf("%+v: %d bytes in use for %d bodies of %d", tt, used, taken, size)
 			}
 		}
@@ -63,7 +63,7 @@ func TestBodiesShareRoom(t *testing.T) {
 			end()
 		}
 		deadline := time.Now().Add(time.Minute)
-		for used, _ := b.room.inUse(); used != 0; used, _ = b.room.inUse() {
+		for used := b.room.bodies.used.Load(); used != 0; used = b.room.bodies.used.Load() {
 			if time.Now().After(deadline) {
 				t.Fatalf("%+v: %d bytes are still in use when all requests are answered", tt, used)
 			}
@@ -87,7 +87,7 @@ func TestSlowSendersHoldLittle(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if used, _ := b.room.inUse(); used > 9<<20 {
+	if used := b.room.bodies.used.Load(); used > 9<<20 {
 		t.Errorf("%d bytes are held for eight requests of which one byte came", used)
 	}
 	if _, err := post(b, "", bytes.NewReader(make([]byte, 1<<20)), 1<<20); err != nil {
@@ -112,7 +112,7 @@ func TestLeaseEndsOnce(t *testing.T) {
 	if err := l.Grow(10); err == nil {
 		t.Error("a lease that has ended grows")
 	}
-	if used, _ := r.inUse(); used != 0 {
+	if used := r.bodies.used.Load(); used != 0 {
 		t.Errorf("%d bytes in use", used)
 	}
 	if _, err := r.TryLease(100); err != nil {
