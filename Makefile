@@ -119,4 +119,4 @@ ci: ## what CI runs: lint, tests, race detector, end to end, browser
 clean: ## remove what was built
 	rm -rf bin console/dist/assets console/dist/index.html console/node_modules .demo
 
-.PHONY: help build console payment demo test test-go test-console test-race test-e2e bench-ingest bench-loss test-bench test-otel test-peer test-browser lint fuzz bench-sdk download ci clean
+.PHONY: help build console payment demo test test-go test-console test-race test-e2e bench-ingest bench-loss test-bench test-otel test-peer test-parquet test-browser lint fuzz bench-sdk download ci clean
