@@ -134,7 +134,9 @@ func (s *Span) as(i int, f *ContextFace) any {
 	if v := s.faces[i].Load(); v != nil {
 		return *v
 	}
-	s.faces[i].CompareAndSwap(nil, f.Wrap(s))
+	if v := f.Wrap(s); s.faces[i].CompareAndSwap(nil, v) {
+		return *v
+	}
 	return *s.faces[i].Load()
 }
 

@@ -142,9 +142,11 @@ func repeated(tags []Tag, key string) bool {
 // appendTagKey writes `"key":`, with a comma before it unless it is the first of its object.
 func appendTagKey(b []byte, key string) []byte {
 	if b[len(b)-1] != '{' {
-		b = append(b, ',')
+		b = append(b, ',', '"')
+	} else {
+		b = append(b, '"')
 	}
-	return append(appendString(b, key), ':')
+	return append(appendText(b, key), '"', ':')
 }
 
 // timeCache writes times as "yyyy-MM-dd HH:mm:ss.SSS" in the local zone and keeps the part that rarely changes.
