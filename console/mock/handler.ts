@@ -176,7 +176,7 @@ function answer(path: string, q: URLSearchParams): unknown {
       const operations: Operation[] = [...group(calls, (c) => c.operation)].map(([name, l]) => ({
         name, type: l[0].type, calls: l.length, errors: l.filter((c) => c.error).length, ...quantiles(l.map((c) => c.durationNano)),
       }))
-      return { operations: operations.sort((a, b) => b.calls - a.calls) }
+      return { operations: operations.sort((a, b) => b.calls - a.calls), partial: false, partialReason: '' }
     }
     case '/topology': {
       const calls = select(d, q)

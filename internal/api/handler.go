@@ -28,13 +28,19 @@ func (a *API) operations(ctx context.Context, _ *http.Request, in *input) (answe
 	if err != nil {
 		return nil, err
 	}
-	operations, err := a.query.Operations(ctx, r, in.search.Query.App)
+	operations, partial, err := a.query.Operations(ctx, r, in.search.Query.App)
 	if err != nil {
 		return nil, err
 	}
+	reason := ""
+	if partial {
+		reason = "there are more operations than are listed: those with the fewest calls are missing"
+	}
 	return value{struct {
 		Operations []query.Operation `json:"operations"`
-	}{list(operations)}}, nil
+		Partial    bool              `json:"partial"`
+		Reason     string            `json:"partialReason"`
+	}{list(operations), partial, reason}}, nil
 }
 
 func (a *API) trace(ctx context.Context, r *http.Request, _ *input) (answer, error) {

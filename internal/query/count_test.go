@@ -183,17 +183,82 @@ func TestAppsPreferStatLines(t *testing.T) {
 
 func TestOperations(t *testing.T) {
 	s := counts(shop)
-	got, err := s.Operations(t.Context(), firstMinutes, "pay")
-	if err != nil || len(got) != 2 || got[0].Name != "check" || got[0].Type != "internal" || got[1].Name != "Pay/Do" ||
+	got, partial, err := s.Operations(t.Context(), firstMinutes, "pay")
+	if err != nil || partial || len(got) != 2 || got[0].Name != "check" || got[0].Type != "internal" || got[1].Name != "Pay/Do" ||
 		got[1].Calls != 13 || got[1].Errors != 1 || about(got[1].P50Nano) != "20" || about(got[1].P99Nano) != "82" {
 		t.Errorf("%v %+v", err, got)
 	}
-	if got, err = s.Operations(t.Context(), firstMinutes, "nobody"); err != nil || len(got) != 0 {
+	if got, _, err = s.Operations(t.Context(), firstMinutes, "nobody"); err != nil || len(got) != 0 {
 		t.Errorf("%v %+v", err, got)
 	}
 	only := counts([][]span.Rollup{{stats(row(0, span.TypeRPC, "", "pay", "Do()", "p-1", 200, 7, 30e6), span.KindServer)}})
-	if got, err = only.Operations(t.Context(), firstMinutes, "pay"); err != nil || len(got) != 1 || got[0].Source != SourceStats {
+	if got, _, err = only.Operations(t.Context(), firstMinutes, "pay"); err != nil || len(got) != 1 || got[0].Source != SourceStats {
 		t.Errorf("%v %+v", err, got)
+	}
+}
+
+// TestOperationsAreBounded has more operations than are listed, of which the busy ones come first or last: those are counted exactly.
+func TestOperationsAreBounded(t *testing.T) {
+	const quiet = 5*maxOperations + 7
+	var rows []span.Rollup
+	add := func(name string, calls int) {
+		rows = append(rows, row(0, span.TypeRPC, "gw", "pay", name, "p-1", calls, 0, 30e6))
+	}
+	for i := range 10 {
+		add(fmt.Sprintf("early-%d", i), 50)
+	}
+	for i := range quiet {
+		add(fmt.Sprintf("quiet-%d", i), 1)
+	}
+	for i := range 10 {
+		add(fmt.Sprintf("late-%d", i), 60)
+	}
+	got, partial, err := counts([][]span.Rollup{rows}).Operations(t.Context(), firstMinutes, "pay")
+	if err != nil || !partial || len(got) != maxOperations {
+		t.Fatalf("%d operations, partial %v, %v", len(got), partial, err)
+	}
+	for i, o := range got[:20] {
+		want, calls := "late-", int64(60)
+		if i >= 10 {
+			want, calls = "early-", 50
+		}
+		if !strings.HasPrefix(o.Name, want) || o.Calls != calls {
+			t.Errorf("%d is %+v", i, o)
+		}
+	}
+}
+
+// TestNamesAreBounded has an application with operations without end, and applications without end: each is cut, and hides nothing else.
+func TestNamesAreBounded(t *testing.T) {
+	names := func(rows []span.Rollup) (set NameSet) {
+		t.Helper()
+		if err := counts([][]span.Rollup{rows}).Names(t.Context(), firstMinutes, &set); err != nil {
+			t.Fatal(err)
+		}
+		return set
+	}
+	size := func(set *NameSet, app string) int { return len(slices.Collect(set.Of(app))) }
+	var rows []span.Rollup
+	for i := range maxNamesOfApp + 10 {
+		rows = append(rows, row(0, span.TypeRPC, "", "noisy", fmt.Sprintf("o-%d", i), "p-1", 1, 0, 30e6))
+	}
+	set := names(append(rows, row(0, span.TypeRPC, "", "pay", "Pay/Do", "p-1", 1, 0, 30e6)))
+	if size(&set, "noisy") != maxNamesOfApp || size(&set, "pay") != 1 || !set.Partial {
+		t.Errorf("%d and %d names, partial %v", size(&set, "noisy"), size(&set, "pay"), set.Partial)
+	}
+	rows = nil
+	for i := range maxNamedApps + 10 {
+		for j := range 4 {
+			rows = append(rows, row(0, span.TypeRPC, "", fmt.Sprintf("app-%d", i), fmt.Sprintf("o-%d", j), "p-1", 1, 0, 30e6))
+		}
+	}
+	set = names(rows)
+	apps := make(map[string]bool)
+	for n := range set.Of("") {
+		apps[n.App] = true
+	}
+	if len(apps) != maxNamedApps || size(&set, "") > maxNames+maxNamedApps || !set.Partial {
+		t.Errorf("%d applications, %d names, partial %v", len(apps), size(&set, ""), set.Partial)
 	}
 }
 

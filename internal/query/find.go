@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/twinspan/twinspan/internal/span"
 	"github.com/twinspan/twinspan/internal/store"
@@ -156,50 +155,4 @@ func readBatch(ctx context.Context, r store.Reader, ids []id.Trace) (calls [][]s
 		}
 	}
 	return calls, truncated, nil
-}
-
-// Name is an operation that an application did, or called, in the words of the called one.
-type Name struct {
-	App, Operation string
-	// Kind is the side of the application.
-	Kind span.Kind
-}
-
-// Names adds the names of a time range to a set, without those that no half of an application stands for as far as
-// roll-ups tell: stores, queues, and what a caller alone names while others of that name are not heard of.
-func (s *Service) Names(ctx context.Context, r Range, to map[Name]struct{}) error {
-	seen, roles := make(map[Name]struct{}), make(kinds)
-	note := func(app, operation string, kind span.Kind) {
-		n := Name{app, operation, kind}
-		if _, ok := seen[n]; ok || app == "" {
-			return
-		}
-		n.App, n.Operation = strings.Clone(app), strings.Clone(operation) // a row is valid only now
-		seen[n] = struct{}{}
-	}
-	_, err := s.each(ctx, r, 0, func(row *span.Rollup) {
-		roles.add(row)
-		caller, callee := span.KindClient, span.KindServer
-		switch row.Type {
-		case span.TypeInternal:
-			caller, callee = span.KindInternal, span.KindInternal
-		case span.TypeMQ:
-			caller, callee = span.KindProducer, span.KindConsumer
-		}
-		if row.Side != span.KindServer {
-			note(row.Caller, row.Operation, caller)
-		}
-		if row.Side != span.KindClient {
-			note(row.Callee, row.Operation, callee)
-		}
-	})
-	if err != nil {
-		return err
-	}
-	for n := range seen {
-		if roles.of(n.App) == KindApp {
-			to[n] = struct{}{}
-		}
-	}
-	return nil
 }

@@ -1,7 +1,9 @@
 package query
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -27,12 +29,16 @@ type operationKey struct {
 	stats bool
 }
 
+// maxOperations bounds the list of Operations: more than people read, and each has a histogram of up to some kilobytes.
+const maxOperations = 5000
+
 // Operations lists the operations of an application, internal ones included, the busiest first; of all for app "". They
-// are counted by calls, since stat lines may spell operations differently; by stat lines where there are no calls.
-func (s *Service) Operations(ctx context.Context, r Range, app string) ([]Operation, error) {
+// are counted by calls, since stat lines may spell operations differently; by stat lines where there are no calls. partial
+// says that there are more than are listed: those with few calls are missing, and the counts of such as come and go are too low.
+func (s *Service) Operations(ctx context.Context, r Range, app string) (list []Operation, partial bool, err error) {
 	totals := make(map[operationKey]*total)
 	hasCalls := false
-	_, err := s.each(ctx, r, 0, func(row *span.Rollup) {
+	_, err = s.each(ctx, r, 0, func(row *span.Rollup) {
 		k := operationKey{row.Operation, row.Type, row.Source == span.SourceStats}
 		if app != "" && nodeName(row.Callee) != app || k.stats && row.Side == span.KindClient {
 			return
@@ -40,6 +46,10 @@ func (s *Service) Operations(ctx context.Context, r Range, app string) ([]Operat
 		hasCalls = hasCalls || !k.stats
 		t := totals[k]
 		if t == nil {
+			if len(totals) >= 2*maxOperations {
+				dropQuiet(totals)
+				partial = true
+			}
 			k.name = strings.Clone(k.name)
 			t = new(total)
 			totals[k] = t
@@ -47,9 +57,9 @@ func (s *Service) Operations(ctx context.Context, r Range, app string) ([]Operat
 		t.add(row)
 	})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	list := make([]Operation, 0, len(totals))
+	list = make([]Operation, 0, len(totals))
 	for k, t := range totals {
 		if k.stats == hasCalls || count(t.calls) == 0 {
 			continue
@@ -64,7 +74,20 @@ func (s *Service) Operations(ctx context.Context, r Range, app string) ([]Operat
 		list = append(list, o)
 	}
 	byCalls(list, func(o *Operation) int64 { return o.Calls }, func(o *Operation) string { return o.Name + "\x00" + o.Type })
-	return list, nil
+	if len(list) > maxOperations {
+		return list[:maxOperations], true, nil
+	}
+	return list, partial, nil
+}
+
+// dropQuiet keeps the busier half.
+func dropQuiet(totals map[operationKey]*total) {
+	keys := slices.SortedFunc(maps.Keys(totals), func(a, b operationKey) int {
+		return cmp.Or(cmp.Compare(count(totals[b].calls), count(totals[a].calls)), cmp.Compare(a.name, b.name))
+	})
+	for _, k := range keys[len(keys)/2:] {
+		delete(totals, k)
+	}
 }
 
 // SeriesFilter restricts a series; zero fields do not.

@@ -80,12 +80,12 @@ func (s *Service) TagValues(ctx context.Context, r Range, attribute string) (val
 	if list := a.Enumerated(); list != nil {
 		return list, false, nil
 	}
-	names, err := s.namesFor(ctx, r, a)
+	names, partial, err := s.namesFor(ctx, r, a)
 	if err != nil {
 		return nil, false, err
 	}
 	if names != nil {
-		return names[:min(len(names), maxTagValues)], len(names) > maxTagValues, nil
+		return names[:min(len(names), maxTagValues)], partial || len(names) > maxTagValues, nil
 	}
 	type counted struct {
 		value traceql.Value
@@ -125,7 +125,7 @@ func (s *Service) TagValues(ctx context.Context, r Range, attribute string) (val
 }
 
 // namesFor gives the values that roll-ups know, nil for other attributes.
-func (s *Service) namesFor(ctx context.Context, r Range, a traceql.Attribute) ([]traceql.Value, error) {
+func (s *Service) namesFor(ctx context.Context, r Range, a traceql.Attribute) (values []traceql.Value, partial bool, err error) {
 	service := a.Name == serviceName && !a.Parent && (a.Scope == traceql.ScopeNone || a.Scope == traceql.ScopeResource)
 	var of func(Name) string
 	switch {
@@ -134,21 +134,21 @@ func (s *Service) namesFor(ctx context.Context, r Range, a traceql.Attribute) ([
 	case a.Intrinsic == traceql.Name, a.Intrinsic == traceql.RootName, a.Intrinsic == traceql.CallOperation:
 		of = func(n Name) string { return n.Operation }
 	default:
-		return nil, nil
+		return nil, false, nil
 	}
-	names := make(map[Name]struct{})
-	if err := s.Names(ctx, r, names); err != nil {
-		return nil, err
+	var names NameSet
+	if err := s.Names(ctx, r, &names); err != nil {
+		return nil, false, err
 	}
 	texts := make(map[string]struct{})
-	for n := range names {
+	for n := range names.Of("") {
 		texts[of(n)] = struct{}{}
 	}
-	values := []traceql.Value{}
+	values = []traceql.Value{}
 	for _, text := range slices.Sorted(maps.Keys(texts)) {
 		values = append(values, traceql.Text(text))
 	}
-	return values, nil
+	return values, names.Partial, nil
 }
 
 // holdersOf asks for calls that have an attribute.

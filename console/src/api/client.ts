@@ -1,5 +1,5 @@
 import { headers, refused, token } from '../access'
-import type { App, AppSeries, CallPage, CallSample, Operation, Pipeline, Series, TagList, TagValues, Topology, Trace } from './types'
+import type { App, AppSeries, CallPage, CallSample, OperationList, Pipeline, Series, TagList, TagValues, Topology, Trace } from './types'
 
 /** A request that the server refused or that never reached it. `code` is the API's error code, or `unreachable`. */
 export class ApiError extends Error {
@@ -60,8 +60,10 @@ export const api = {
   apps: async (q: Query, signal?: AbortSignal): Promise<App[]> =>
     list((await get<{ apps: App[] | null }>('/apps', q, signal)).apps),
 
-  operations: async (q: Query, signal?: AbortSignal): Promise<Operation[]> =>
-    list((await get<{ operations: Operation[] | null }>('/operations', q, signal)).operations),
+  operations: async (q: Query, signal?: AbortSignal): Promise<OperationList> => {
+    const found = await get<OperationList>('/operations', q, signal)
+    return { ...found, operations: list(found.operations) }
+  },
 
   calls: async (q: Query, signal?: AbortSignal): Promise<CallPage> => {
     const page = await get<CallPage>('/calls', q, signal)

@@ -173,6 +173,12 @@ export interface Operation {
   p99Nano: number
 }
 
+export interface OperationList {
+  operations: Operation[]
+  /** There are more, with fewer calls. */
+  partial: boolean
+}
+
 export interface TopologyNode {
   name: string
   kind: NodeKind

@@ -124,10 +124,16 @@ export function AppsPage({ params }: { params: URLSearchParams }) {
   )
 }
 
+/** How many operations of an application are shown before one asks for all of them. */
+const someOperations = 100
+
 function AppRows({ app: a, open, seconds, range, series, bounds }: { app: App; open: boolean; seconds: number; range: TimeRange; series: Series | undefined; bounds: { from: number; to: number } }) {
   const t = useText()
   const query = { app: a.name, ...apiRange(range) }
   const ops = useQuery(open ? `operations ${JSON.stringify(query)}` : null, (s) => api.operations(query, s))
+  const [all, setAll] = useState(false)
+  const operations = ops.data?.operations ?? []
+  const hidden = all ? 0 : Math.max(0, operations.length - someOperations)
   const frame = new URLSearchParams()
   writeRange(frame, range)
   frame.set('app', a.name)
@@ -153,7 +159,7 @@ function AppRows({ app: a, open, seconds, range, series, bounds }: { app: App; o
         </td>
       </tr>
       {open &&
-        (ops.data ?? []).map((o) => (
+        operations.slice(0, operations.length - hidden).map((o) => (
           <tr key={`${o.type} ${o.name}`} class="sub">
             <td class="sub-name">
               <TypeLabel type={o.type} /> <a class="cut" href={searchHref({ callee: a.name, operation: o.name }, range)}>{o.name || '–'}</a>
@@ -167,6 +173,14 @@ function AppRows({ app: a, open, seconds, range, series, bounds }: { app: App; o
             <td class="wide" />
           </tr>
         ))}
+      {open && (hidden > 0 || ops.data?.partial || ops.error) && (
+        <tr class="sub">
+          <td class="sub-name" colSpan={8}>
+            {hidden > 0 && <button type="button" class="btn tight" onClick={() => setAll(true)}>{t('apps.moreOperations', { n: formatCount(hidden) })}</button>}{' '}
+            {ops.error ? <span class="bad">{ops.error.message}</span> : ops.data?.partial && <span class="quiet">{t('apps.partial', { n: formatCount(operations.length) })}</span>}
+          </td>
+        </tr>
+      )}
     </>
   )
 }

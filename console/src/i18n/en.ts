@@ -283,6 +283,8 @@ export const en = {
   'apps.stats': 'from stat logs',
   'apps.calls': 'from calls',
   'apps.topology': 'Topology',
+  'apps.moreOperations': '{n} more operations',
+  'apps.partial': 'Only the {n} busiest operations are known here: some source makes names without end.',
   'apps.search': 'Calls',
 
   'access.title': 'This server asks for a token',

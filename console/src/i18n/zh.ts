@@ -285,6 +285,8 @@ export const zh: Record<Key, string> = {
   'apps.stats': '来自统计日志',
   'apps.calls': '来自调用',
   'apps.topology': '拓扑',
+  'apps.moreOperations': '另外 {n} 个操作',
+  'apps.partial': '这里只有最繁忙的 {n} 个操作：有来源不断产生新的名称。',
   'apps.search': '调用',
 
   'access.title': '此服务器需要令牌',

@@ -52,7 +52,7 @@ export function Filters({ state }: { state: SearchState }) {
       </div>
       <Combobox label={t('filter.caller')} value={f.caller ?? ''} placeholder={t('filter.any')} suggestions={callers} onChange={set('caller')} onOpen={open} />
       <Combobox label={t('filter.callee')} value={f.callee ?? ''} placeholder={t('filter.any')} suggestions={appNames} onChange={set('callee')} onOpen={open} />
-      <Combobox label={t('filter.operation')} value={f.operation ?? ''} placeholder={t('filter.any')} suggestions={(ops.data ?? []).map((o) => ({ value: o.name, hint: formatShort(o.calls) }))} onChange={set('operation')} onOpen={open} />
+      <Combobox label={t('filter.operation')} value={f.operation ?? ''} placeholder={t('filter.any')} suggestions={(ops.data?.operations ?? []).map((o) => ({ value: o.name, hint: formatShort(o.calls) }))} onChange={set('operation')} onOpen={open} />
       <Combobox label={t('filter.app')} value={f.app ?? ''} placeholder={t('filter.any')} suggestions={appNames} onChange={set('app')} onOpen={open} />
       <div class="field">
         <span class="label" id="f-error">{t('filter.outcome')}</span>

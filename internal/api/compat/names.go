@@ -21,7 +21,7 @@ type Names struct {
 	lookback, refresh time.Duration
 
 	mu   sync.Mutex
-	seen map[query.Name]struct{}
+	seen *query.NameSet
 	// at is when it was last read, whole when it was read from the beginning.
 	at, whole time.Time
 }
@@ -39,8 +39,11 @@ const (
 	namesAhead   = 10 * time.Minute
 )
 
-// List gives the names of a service, sorted; of all for "".
-func (n *Names) List(ctx context.Context, service string) ([]query.Name, error) {
+// namesPartial says what is missing, for Response.Partial.
+const namesPartial = "there are more services or operations than are listed: some source makes names without end"
+
+// List gives the names of a service, sorted; of all for "". If not all there are found room, it says so by w, which may be nil.
+func (n *Names) List(ctx context.Context, w *Response, service string) ([]query.Name, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	now := n.Now()
@@ -49,7 +52,7 @@ func (n *Names) List(ctx context.Context, service string) ([]query.Name, error) 
 		seen := n.seen
 		whole := n.seen == nil || now.Sub(n.whole) >= namesWhole || now.Before(n.whole)
 		if whole {
-			from, seen = now.Add(-n.lookback), make(map[query.Name]struct{})
+			from, seen = now.Add(-n.lookback), new(query.NameSet)
 		}
 		if err := n.query.Names(ctx, query.Range{From: from.UnixNano(), To: now.Add(namesAhead).UnixNano()}, seen); err != nil {
 			return nil, err
@@ -59,34 +62,31 @@ func (n *Names) List(ctx context.Context, service string) ([]query.Name, error) 
 			n.whole = now
 		}
 	}
-	var list []query.Name
-	for name := range n.seen {
-		if service == "" || name.App == service {
-			list = append(list, name)
-		}
+	if n.seen.Partial && w != nil {
+		w.Partial(namesPartial)
 	}
-	slices.SortFunc(list, func(a, b query.Name) int {
+	list := slices.SortedFunc(n.seen.Of(service), func(a, b query.Name) int {
 		return cmp.Or(cmp.Compare(a.App, b.App), cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.Kind, b.Kind))
 	})
 	return list, nil
 }
 
-// Services gives the names of all services, sorted.
-func (n *Names) Services(ctx context.Context) ([]string, error) {
-	list, err := n.List(ctx, "")
+// Services gives the names of all services, sorted. w is as in List.
+func (n *Names) Services(ctx context.Context, w *Response) ([]string, error) {
+	list, err := n.List(ctx, w, "")
 	return distinct(list, func(n query.Name) string { return n.App }), err
 }
 
-// Operations gives the operations of a service, whatever their side, sorted.
-func (n *Names) Operations(ctx context.Context, service string) ([]string, error) {
-	list, err := n.List(ctx, service)
+// Operations gives the operations of a service, whatever their side, sorted. w is as in List.
+func (n *Names) Operations(ctx context.Context, w *Response, service string) ([]string, error) {
+	list, err := n.List(ctx, w, service)
 	return distinct(list, func(n query.Name) string { return n.Operation }), err
 }
 
 // Spellings gives the services that differ from a name in upper and lower case only; a name that is known as it is, or
-// not at all, stands for itself.
-func (n *Names) Spellings(ctx context.Context, service string) ([]string, error) {
-	services, err := n.Services(ctx)
+// not at all, stands for itself. w is as in List.
+func (n *Names) Spellings(ctx context.Context, w *Response, service string) ([]string, error) {
+	services, err := n.Services(ctx, w)
 	if err != nil || slices.Contains(services, service) {
 		return []string{service}, err
 	}

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -426,6 +427,38 @@ func TestNamesAreRemembered(t *testing.T) {
 	now = now.Add(time.Hour)
 	if got := services(); !strings.Contains(got, `"data":[]`) {
 		t.Errorf("what is gone is still listed: %s", got)
+	}
+}
+
+// Lists of a service that makes operations without end are cut, and say so.
+func TestPartialNamesAreSaid(t *testing.T) {
+	r := querytest.Counted(t, payment)
+	h := newHandler(t, r)
+	partial := func(path string) string {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		return w.Header().Get(compat.HeaderPartial)
+	}
+	paths := []string{"/jaeger/api/services", "/jaeger/api/services/gw/operations", "/jaeger/api/operations?service=gw",
+		"/jaeger/api/v3/services", "/jaeger/api/v3/operations?service=gw"}
+	for _, path := range paths {
+		if got := partial(path); got != "" {
+			t.Errorf("%s: %q", path, got)
+		}
+	}
+	for i := range 3000 {
+		r.Rows = append(r.Rows, span.Rollup{RollupKey: span.RollupKey{
+			Minute: h.now().Unix() / 60, Callee: "noisy", Instance: "i", Operation: "GET /" + strconv.Itoa(i)}, Calls: 1})
+	}
+	later := h.now().Add(h.config.NamesRefresh)
+	h.names.Now = func() time.Time { return later }
+	for _, path := range paths {
+		if got := partial(path); !strings.Contains(got, "more services or operations") {
+			t.Errorf("%s: %q", path, got)
+		}
+	}
+	if _, body := get(t, h, "/jaeger/api/services/noisy/operations"); strings.Count(body, "GET /") != 2000 {
+		t.Errorf("%d operations", strings.Count(body, "GET /"))
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 func (h *Handler) services(ctx context.Context, w *compat.Response, _ *http.Request) error {
-	services, err := h.names.Services(ctx)
+	services, err := h.names.Services(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -17,7 +17,7 @@ func (h *Handler) services(ctx context.Context, w *compat.Response, _ *http.Requ
 }
 
 func (h *Handler) operationsOfService(ctx context.Context, w *compat.Response, r *http.Request) error {
-	operations, err := h.names.Operations(ctx, r.PathValue("service"))
+	operations, err := h.names.Operations(ctx, w, r.PathValue("service"))
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (h *Handler) operations(ctx context.Context, w *compat.Response, r *http.Re
 	if service == "" {
 		return compat.BadRequest("parameter 'service' is required")
 	}
-	operations, err := h.operationsOf(ctx, service, values.Get("spanKind"))
+	operations, err := h.operationsOf(ctx, w, service, values.Get("spanKind"))
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (h *Handler) operations(ctx context.Context, w *compat.Response, r *http.Re
 }
 
 // operationsOf lists the operations of a service, of one kind unless it is "".
-func (h *Handler) operationsOf(ctx context.Context, service, kind string) ([]operationJSON, error) {
+func (h *Handler) operationsOf(ctx context.Context, w *compat.Response, service, kind string) ([]operationJSON, error) {
 	var only span.Kind
 	if kind != "" {
 		var err error
@@ -54,7 +54,7 @@ func (h *Handler) operationsOf(ctx context.Context, service, kind string) ([]ope
 			return nil, compat.BadRequest("unable to parse param 'spanKind': unsupported span kind: '%.100s'", kind)
 		}
 	}
-	list, err := h.names.List(ctx, service)
+	list, err := h.names.List(ctx, w, service)
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func failV3(w http.ResponseWriter, status int, message string) {
 }
 
 func (h *Handler) servicesV3(ctx context.Context, w *compat.Response, _ *http.Request) error {
-	services, err := h.names.Services(ctx)
+	services, err := h.names.Services(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (h *Handler) operationsV3(ctx context.Context, w *compat.Response, r *http.
 	if err != nil {
 		return err
 	}
-	operations, err := h.operationsOf(ctx, values.Get("service"), cmp.Or(values.Get("spanKind"), values.Get("span_kind")))
+	operations, err := h.operationsOf(ctx, w, values.Get("service"), cmp.Or(values.Get("spanKind"), values.Get("span_kind")))
 	if err != nil {
 		return err
 	}

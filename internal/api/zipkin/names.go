@@ -11,7 +11,7 @@ import (
 )
 
 func (h *Handler) services(ctx context.Context, w *compat.Response, _ *http.Request) error {
-	services, err := h.names.Services(ctx)
+	services, err := h.names.Services(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -20,13 +20,13 @@ func (h *Handler) services(ctx context.Context, w *compat.Response, _ *http.Requ
 
 // spans lists the names of a service's spans, of both sides.
 func (h *Handler) spans(ctx context.Context, w *compat.Response, r *http.Request) error {
-	services, err := h.asked(ctx, r)
+	services, err := h.asked(ctx, w, r)
 	if err != nil {
 		return err
 	}
 	all := []string{}
 	for _, s := range services {
-		operations, err := h.names.Operations(ctx, s)
+		operations, err := h.names.Operations(ctx, w, s)
 		if err != nil {
 			return err
 		}
@@ -37,17 +37,17 @@ func (h *Handler) spans(ctx context.Context, w *compat.Response, r *http.Request
 }
 
 // asked gives the services that the parameter serviceName may mean.
-func (h *Handler) asked(ctx context.Context, r *http.Request) ([]string, error) {
+func (h *Handler) asked(ctx context.Context, w *compat.Response, r *http.Request) ([]string, error) {
 	service := r.URL.Query().Get("serviceName")
 	if service == "" {
 		return nil, compat.BadRequest("the parameter serviceName is required")
 	}
-	return h.names.Spellings(ctx, service)
+	return h.names.Spellings(ctx, w, service)
 }
 
 // remoteServices lists who a service calls and is called by, stores and queues included.
 func (h *Handler) remoteServices(ctx context.Context, w *compat.Response, r *http.Request) error {
-	services, err := h.asked(ctx, r)
+	services, err := h.asked(ctx, w, r)
 	if err != nil {
 		return err
 	}

@@ -110,7 +110,7 @@ func (h *Handler) queries(ctx context.Context, p *searchParams) ([]query.Query, 
 	services := []string{""}
 	if p.service != "" {
 		var err error
-		if services, err = h.names.Spellings(ctx, p.service); err != nil {
+		if services, err = h.names.Spellings(ctx, nil, p.service); err != nil {
 			return nil, err
 		}
 	}
@@ -129,7 +129,7 @@ func (h *Handler) queries(ctx context.Context, p *searchParams) ([]query.Query, 
 		q.App = service
 		operations := []string{""}
 		if p.name != "" {
-			known, err := h.names.Operations(ctx, service)
+			known, err := h.names.Operations(ctx, nil, service)
 			if err != nil {
 				return nil, err
 			}

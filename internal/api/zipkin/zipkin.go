@@ -108,7 +108,7 @@ func (h *Handler) uiConfig(_ context.Context, w *compat.Response, _ *http.Reques
 
 // health is up when names can be read.
 func (h *Handler) health(ctx context.Context, w *compat.Response, _ *http.Request) error {
-	if _, err := h.names.Services(ctx); err != nil {
+	if _, err := h.names.Services(ctx, nil); err != nil {
 		return err
 	}
 	up := map[string]any{"status": "UP"}

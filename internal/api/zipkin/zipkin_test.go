@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -209,6 +210,18 @@ func TestPartialIsSaid(t *testing.T) {
 	c := query.DefaultConfig()
 	c.MaxScan = 1
 	h.query = query.New([]store.Reader{querytest.Counted(t, text)}, c, log)
+	r := querytest.Counted(t, text)
+	for i := range 3000 {
+		r.Rows = append(r.Rows, span.Rollup{RollupKey: span.RollupKey{
+			Minute: h.now().Unix() / 60, Callee: "noisy", Instance: "i", Operation: "get /" + strconv.Itoa(i)}, Calls: 1})
+	}
+	h.names = compat.NewNames(query.New([]store.Reader{r}, query.DefaultConfig(), log), h.config.Config)
+	h.names.Now = h.now
+	for _, path := range []string{"services", "spans?serviceName=noisy"} {
+		if w := get(t, h, "/zipkin/api/v2/"+path); !strings.Contains(w.Header().Get(compat.HeaderPartial), "more services or operations") {
+			t.Errorf("%s: %v", path, w.Header())
+		}
+	}
 	if w := get(t, h, "/zipkin/api/v2/traces?annotationQuery=nowhere"); w.Header().Get(compat.HeaderPartial) == "" || w.Body.String() != "[]\n" {
 		t.Errorf("a search that was cut: %v %s", w.Header(), w.Body)
 	}
