@@ -259,7 +259,8 @@ describe.skipIf(!!real)('on the mock', () => {
     await row.getByText('ingest.rate.spans_per_second').waitFor()
     await row.getByText('lost only where they give up').waitFor()
     await page.getByText(/^Full in 1\.\d days at this rate; then 2\.8 days are kept/).waitFor()
-    await page.getByRole('link', { name: 'Incomplete' }).click()
+    await page.getByRole('row').filter({ hasText: 'Calls counted as operation (other)' }).getByText('collect.max_rollup_rows').waitFor()
+    await page.getByRole('link', { name: 'Incomplete' }).first().click()
     expect(await page.evaluate(() => document.activeElement?.id)).toBe('losses')
   })
 

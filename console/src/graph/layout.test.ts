@@ -27,6 +27,16 @@ it('keeps nodes apart and inside the frame', () => {
   }
 })
 
+it('has room for edges that bend around the others, and for calls to itself', () => {
+  const names = Array.from({ length: 6 }, (_, i) => `n${i}`)
+  const l = layOut(names.map(node), names.flatMap((a) => names.map((b) => edge(a, b))), measure)
+  for (const e of l.edges) {
+    const ys = [...e.path.matchAll(/,(-?[\d.]+)/g)].map((m) => Number(m[1]))
+    expect(Math.min(...ys)).toBeGreaterThanOrEqual(0)
+    expect(Math.max(...ys)).toBeLessThanOrEqual(l.height)
+  }
+})
+
 it('draws rings, self-calls and pairs, and leaves out edges to nowhere', () => {
   const l = layOut(['a', 'b', 'c'].map(node), [edge('a', 'b'), edge('b', 'a'), edge('c', 'c'), edge('a', 'zzz')], measure)
   expect(l.edges.map((e) => e.id)).toEqual(['a>b', 'b>a', 'c>c'])

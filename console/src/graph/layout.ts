@@ -107,6 +107,10 @@ export function layOut(nodes: GraphNode[], edges: GraphEdge[], measure: (label: 
 /** How much further apart than necessary nodes are put one above the other. */
 const mostSpread = 3
 
+/** The free room around the graph, and how far a node's call to itself stands above it. */
+const margin = 16
+const loopHeight = 32
+
 /** The height of a node, or of an edge's label. */
 const nodeHeight = (n: GraphNode, compact: boolean) => (compact ? 26 : n.sub2 ? 58 : 44)
 export const labelHeight = (e: GraphEdge) => (e.label2 ? 28 : 16)
@@ -115,7 +119,7 @@ function place(nodes: GraphNode[], edges: GraphEdge[], measure: (label: string, 
   const g = new Graph({ multigraph: true })
   const labelled = labels && edges.length <= mostLabels
   const compact = nodes.length >= compactFrom
-  g.setGraph({ rankdir: 'LR', nodesep: (compact ? 8 : 24) * spread, ranksep: labelled ? 36 : 72, edgesep: (compact ? 6 : 14) * spread, marginx: 16, marginy: 16 })
+  g.setGraph({ rankdir: 'LR', nodesep: (compact ? 8 : 24) * spread, ranksep: labelled ? 36 : 72, edgesep: (compact ? 6 : 14) * spread, marginx: margin, marginy: margin })
   g.setDefaultEdgeLabel(() => ({}))
   const known = new Set(nodes.map((n) => n.id))
   const labelWidth = (e: GraphEdge) => Math.max(measure('', e.label), measure('', e.label2 ?? ''))
@@ -131,18 +135,40 @@ function place(nodes: GraphNode[], edges: GraphEdge[], measure: (label: string, 
     g.setEdge(e.from, e.to, { weight, ...room }, e.id)
   }
   dagreLayout(g)
+  // Edges that bend around others may reach beyond the height that dagre gives, which is that of nodes and labels.
+  let top = Infinity
+  let bottom = -Infinity
+  const reach = (from: number, to: number) => {
+    top = Math.min(top, from)
+    bottom = Math.max(bottom, to)
+  }
+  const loops = new Set(drawn.filter((e) => e.from === e.to).map((e) => e.from))
+  for (const n of nodes) {
+    const { y, height } = g.node(n.id) as { y: number; height: number }
+    reach(y - height / 2 - (loops.has(n.id) ? loopHeight : 0), y + height / 2)
+  }
+  for (const e of drawn) {
+    if (e.from === e.to) continue
+    const { points } = g.edge(e.from, e.to, e.id) as { points: Point[] }
+    // The ends of edges are at their nodes, wherever dagre has them.
+    for (const p of points.slice(1, -1)) reach(p.y, p.y)
+  }
+  const down = nodes.length ? margin - top : 0
 
   const placed = new Map<string, PlacedNode>()
   for (const n of nodes) {
     const at = g.node(n.id) as { x: number; y: number; width: number; height: number }
-    placed.set(n.id, { ...n, x: at.x, y: at.y, width: at.width, height: at.height })
+    placed.set(n.id, { ...n, x: at.x, y: at.y + down, width: at.width, height: at.height })
   }
   // Edges meet their nodes at the sides that face each other, spread out in the order of where they lead.
   const routes = new Map<string, { edge: GraphEdge; inner: Point[]; label?: Point; back: boolean }>()
   const ports = new Map<string, { edge: string; toward: number; start: boolean }[]>()
   for (const e of drawn) {
     if (e.from === e.to) continue
-    const { points, x, y } = g.edge(e.from, e.to, e.id) as { points: Point[]; x?: number; y?: number }
+    const laid = g.edge(e.from, e.to, e.id) as { points: Point[]; x?: number; y?: number }
+    const points = laid.points.map((p) => ({ x: p.x, y: p.y + down }))
+    const x = laid.x
+    const y = laid.y === undefined ? undefined : laid.y + down
     const a = placed.get(e.from) as PlacedNode
     const b = placed.get(e.to) as PlacedNode
     const label = x !== undefined && y !== undefined ? { x, y } : undefined
@@ -194,6 +220,6 @@ function place(nodes: GraphNode[], edges: GraphEdge[], measure: (label: string, 
     const middle = route.label ?? route.inner[Math.floor(route.inner.length / 2)] ?? { x: (start.x + end.x) / 2, y: (start.y + end.y) / 2 }
     return { ...e, width, x: middle.x, y: middle.y, path: flow([start, ...route.inner, neck]), head }
   })
-  const size = g.graph() as { width?: number; height?: number }
-  return { nodes: [...placed.values()], edges: outEdges, width: size.width ?? 0, height: size.height ?? 0 }
+  const size = g.graph() as { width?: number }
+  return { nodes: [...placed.values()], edges: outEdges, width: size.width ?? 0, height: nodes.length ? bottom - top + 2 * margin : 0 }
 }

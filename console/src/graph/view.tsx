@@ -61,13 +61,21 @@ export function GraphView({ nodes, edges, chosen, found, marked, onChoose }: Pro
 
   const fit = (): Camera => {
     if (!size.width || !frame.width) return { x: 0, y: 0, k: 1 }
-    const all = Math.min(1.5, (size.width - 16) / frame.width, (size.height - 16) / frame.height)
+    const fill = (height: number) => Math.min(1.5, (size.width - 16) / frame.width, (height - 16) / frame.height)
+    // The buttons at the lower right must not stand on a node: then they get a line of their own.
+    const covered = (k: number) => {
+      const left = (size.width - frame.width * k) / 2
+      const above = (size.height - frame.height * k) / 2
+      return frame.nodes.some((n) => left + (n.x + n.width / 2) * k > size.width - 130 && above + (n.y + n.height / 2) * k > size.height - 44)
+    }
+    const free = covered(fill(size.height)) ? size.height - 40 : size.height
+    const all = fill(free)
     // Below this nothing can be read: better the beginning of the graph at a readable size.
     const k = Math.max(all, isNarrow ? 0.7 : 0.55)
     const first = frame.nodes.reduce((a, n) => (n.x < a.x ? n : a), frame.nodes[0])
     const x = frame.width * k <= size.width ? (size.width - frame.width * k) / 2 : 0
-    const tall = frame.height * k > size.height
-    const y = tall ? Math.min(0, Math.max(size.height - frame.height * k, size.height / 2 - first.y * k)) : (size.height - frame.height * k) / 2
+    const tall = frame.height * k > free
+    const y = tall ? Math.min(0, Math.max(size.height - frame.height * k, size.height / 2 - first.y * k)) : (free - frame.height * k) / 2
     return { x, y, k }
   }
   const [camera, setCamera] = useState<Camera | null>(null)

@@ -10,6 +10,9 @@ import { stages, wantedAt } from './traceql'
 const most = 60
 const recent = (_: unknown, at: number) => Date.now() - at < 60_000
 
+/** Shown where nothing is written yet; the box is as high as it needs. */
+const example = '{ resource.service.name = "web" } >> { status = error }'
+
 /** A query as written, with completion, its error underlined where it is, and the queries asked before. */
 export function QueryEditor({ value, range, error, onRun }: { value: string; range: TimeRange; error?: Error; onRun(text: string): void }) {
   const t = useText()
@@ -112,7 +115,7 @@ export function QueryEditor({ value, range, error, onRun }: { value: string; ran
     <div class="editor panel">
       <div class="editor-line">
         <div class="editor-box">
-          <pre class="editor-mirror" aria-hidden="true">{place ? underlined(text, place) : text}{'\n'}</pre>
+          <pre class="editor-mirror" aria-hidden="true">{place ? underlined(text, place) : text || example}{'\n'}</pre>
           <textarea
             ref={area}
             class="editor-text"
@@ -127,7 +130,7 @@ export function QueryEditor({ value, range, error, onRun }: { value: string; ran
             autocomplete="off"
             autocapitalize="off"
             rows={1}
-            placeholder={'{ resource.service.name = "web" } >> { status = error }'}
+            placeholder={example}
             value={text}
             onInput={(e) => {
               setText(e.currentTarget.value)

@@ -4,7 +4,10 @@ import { useText } from '../i18n'
 /** The name of an app, or "outside" where the caller isn't known. */
 export function AppName({ name }: { name: string }) {
   const t = useText()
-  return name === '' || name === 'external' ? <span class="quiet">{t('call.outside')}</span> : <>{name}</>
+  if (name === '' || name === 'external') return <span class="quiet">{t('call.outside')}</span>
+  // A narrow cell breaks the name of a store or queue behind its system.
+  const colon = name.indexOf(':') + 1
+  return <>{name.slice(0, colon)}{colon > 0 && <wbr />}{name.slice(colon)}</>
 }
 
 export function TypeLabel({ type }: { type: CallType }) {
