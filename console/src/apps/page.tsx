@@ -175,10 +175,11 @@ function AppRows({ app: a, open, seconds, range, series, bounds }: { app: App; o
         ))}
       {open && (hidden > 0 || ops.data?.partial || ops.error) && (
         <tr class="sub">
-          <td class="sub-name" colSpan={8}>
+          <td class="sub-name" colSpan={4}>
             {hidden > 0 && <button type="button" class="btn tight" onClick={() => setAll(true)}>{t('apps.moreOperations', { n: formatCount(hidden) })}</button>}{' '}
             {ops.error ? <span class="bad">{ops.error.message}</span> : ops.data?.partial && <span class="quiet">{t('apps.partial', { n: formatCount(operations.length) })}</span>}
           </td>
+          <td class="wide" colSpan={4} />
         </tr>
       )}
     </>
