@@ -40,16 +40,15 @@ const (
 	// wakeAt is the number of full chunks of a shard at which the writer is woken: it is the request that waits for the system call
 	// that wakes it, and larger writes cost less. Before that, Config.FlushInterval has them written.
 	wakeAt = 4
-	// maxBehind is the number of full chunks of a shard at which the writer is let run first, if there is one CPU only: lines that
-	// wait long are written from memory that the CPU's cache has lost meanwhile.
+	// maxBehind is the number of full chunks of a shard at which the writer is let run first: woken long ago, it has found no CPU, and
+	// lines that wait longer are written from memory that the CPU's cache has lost meanwhile, or fill the queue.
 	maxBehind = 8
 )
 
 // shards finds the shard of the CPU that the caller runs on.
 type shards struct {
 	list     []*shard
-	alone    bool // there is one CPU: the writer runs only when the others wait
-	maxLines int  // of a shard
+	maxLines int // of a shard
 	maxBytes int
 	pool     sync.Pool // keeps a shard for each CPU; it may forget them, and they are found again in list
 	next     atomic.Uint32
@@ -60,7 +59,7 @@ func newShards(c *Config) *shards {
 	for n < 4*runtime.GOMAXPROCS(0) && c.QueueSize/(2*n) >= shardLines {
 		n *= 2
 	}
-	s := &shards{alone: runtime.GOMAXPROCS(0) == 1, maxLines: max(c.QueueSize/n, 1), maxBytes: max(c.QueueBytes/n, 1)}
+	s := &shards{maxLines: max(c.QueueSize/n, 1), maxBytes: max(c.QueueBytes/n, 1)}
 	shared := newLineText(c)
 	for range n {
 		s.list = append(s.list, &shard{encoder: encoder{lineText: shared}, stats: newStatTable(c.StatMaxKeys)})
@@ -96,7 +95,7 @@ func (t *Tracer) finish(s *Span) {
 	sh.spans++
 	sh.stats.add(t, s, &r)
 	done := !logs || t.write(sh, s, &r)
-	behind := t.shards.alone && len(sh.full) >= maxBehind
+	behind := len(sh.full) >= maxBehind
 	sh.mu.Unlock()
 	if !done {
 		sh = t.overflow(s, &r)
@@ -155,7 +154,10 @@ func (t *Tracer) write(sh *shard, s *Span, r *resolved) bool {
 func (t *Tracer) overflow(s *Span, r *resolved) *shard {
 	for {
 		generation := t.reporter.generation.Load()
-		for _, sh := range t.shards.list {
+		list := t.shards.list
+		from := int(t.shards.next.Add(1)) // not all CPUs to the same one
+		for i := range list {
+			sh := list[(from+i)%len(list)]
 			sh.mu.Lock()
 			done := t.write(sh, s, r)
 			sh.mu.Unlock()
@@ -165,7 +167,7 @@ func (t *Tracer) overflow(s *Span, r *resolved) *shard {
 		}
 		if t.config.QueuePolicy == DropWhenFull {
 			t.counters.dropped.Add(1)
-			return t.shards.list[0]
+			return list[from%len(list)]
 		}
 		signal(t.reporter.full)
 		t.reporter.wait(generation)
