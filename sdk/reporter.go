@@ -16,7 +16,7 @@ import (
 // reached through its channels only.
 type reporter struct {
 	tracer  *Tracer
-	first   chan struct{} // a shard has its first line
+	first   chan struct{} // a shard has its first line, and the reporter sleeps
 	full    chan struct{} // a shard has a full chunk, or is full
 	control chan request
 	stop    chan struct{} // closed by close
@@ -31,6 +31,10 @@ type reporter struct {
 	files   [componentCount][2][2]*logfile.File // by component, digest or stat, normal or shadow
 	self    *logfile.File
 	line    []byte
+
+	// awake says that the reporter looks for lines every roundInterval. While it does, no request pays for the system call that would
+	// wake it.
+	awake atomic.Bool
 
 	statBegin    time.Time
 	reported     Counters // what the self log has been told
@@ -52,6 +56,9 @@ type request struct {
 // reportInterval is the least time between two notes in the self log about losses.
 const reportInterval = 10 * time.Second
 
+// roundInterval is how often full chunks are looked for while there are lines.
+const roundInterval = 5 * time.Millisecond
+
 // newReporter makes a reporter; run is to be started.
 func newReporter(t *Tracer) *reporter {
 	r := &reporter{
@@ -66,6 +73,7 @@ func newReporter(t *Tracer) *reporter {
 		statBegin: time.Now(),
 	}
 	r.room.L = &r.roomLock
+	r.awake.Store(true)
 	self := r.fileConfig()
 	self.Roll = logfile.Daily // as SOFATracer's, whatever the others do
 	r.self = logfile.New(filepath.Join(t.config.LogDir, "tracer-self.log"), self)
@@ -130,22 +138,31 @@ func (r *reporter) run() {
 	r.note("INFO", fmt.Sprintf(" twinspan: logs of %s (%s) are in %s", r.tracer.config.App, r.tracer.config.Instance, r.tracer.config.LogDir))
 	stats := time.NewTicker(r.tracer.config.StatInterval)
 	defer stats.Stop()
-	flush := time.NewTimer(r.tracer.config.FlushInterval)
-	defer flush.Stop()
-	waiting := true // flush runs
+	round := min(roundInterval, r.tracer.config.FlushInterval)
+	rounds := time.NewTimer(round)
+	defer rounds.Stop()
+	flushed := time.Now()
 	for {
 		select {
 		case <-r.first:
-			if !waiting {
-				flush.Reset(r.tracer.config.FlushInterval)
-				waiting = true
+			if r.awake.CompareAndSwap(false, true) {
+				flushed = time.Now()
+				rounds.Reset(round)
 			}
 		case <-r.full:
 			r.collect(false, false)
-		case <-flush.C:
-			waiting = false
-			r.collect(true, false)
-			r.flushFiles()
+		case <-rounds.C:
+			if time.Since(flushed) < r.tracer.config.FlushInterval {
+				r.collect(false, false)
+			} else {
+				found := r.collect(true, false)
+				r.flushFiles()
+				flushed = time.Now()
+				if !found && r.sleep() {
+					continue
+				}
+			}
+			rounds.Reset(round)
 		case <-stats.C:
 			r.writeStats()
 		case q := <-r.control:
@@ -167,8 +184,23 @@ func (r *reporter) run() {
 	}
 }
 
-// collect writes the shards' full chunks, or all that they have.
-func (r *reporter) collect(all, last bool) {
+// sleep ends the rounds until there is a line again, unless there is one already: who writes a shard's first line looks at awake
+// after that.
+func (r *reporter) sleep() bool {
+	r.awake.Store(false)
+	for _, sh := range r.tracer.shards.list {
+		sh.mu.Lock()
+		lines := sh.lines
+		sh.mu.Unlock()
+		if lines > 0 {
+			return !r.awake.CompareAndSwap(false, true)
+		}
+	}
+	return true
+}
+
+// collect writes the shards' full chunks, or all that they have; found says that there were any.
+func (r *reporter) collect(all, last bool) (found bool) {
 	r.chunks = r.chunks[:0]
 	for _, sh := range r.tracer.shards.list {
 		r.chunks = sh.take(r.chunks, all, last)
@@ -180,9 +212,11 @@ func (r *reporter) collect(all, last bool) {
 	for i := range r.chunks {
 		r.chunks[i].shard.release(&r.chunks[i])
 	}
+	found = len(r.chunks) > 0
 	clear(r.chunks)
 	clear(r.parts)
 	r.madeRoom()
+	return found
 }
 
 // write writes the chunks of one file, all at once.

@@ -37,12 +37,12 @@ const (
 	chunkFull  = chunkBytes - 2<<10 // another usual line may not fit
 	maxFree    = 128                // chunks that a shard keeps for the next lines; take lets go of them when there are none
 	shardLines = 256                // the least that a shard of several may hold
-	// wakeAt is the number of full chunks of a shard at which the writer is woken: it is the request that waits for the system call
-	// that wakes it, and larger writes cost less. Before that, Config.FlushInterval has them written.
-	wakeAt = 4
+	// wakeAt is the number of full chunks of a shard at which the writer is woken before its next round: it is a request that waits
+	// for the system call that wakes it.
+	wakeAt = 8
 	// maxBehind is the number of full chunks of a shard at which the writer is let run first: woken long ago, it has found no CPU, and
 	// lines that wait longer are written from memory that the CPU's cache has lost meanwhile, or fill the queue.
-	maxBehind = 8
+	maxBehind = 12
 )
 
 // shards finds the shard of the CPU that the caller runs on.
@@ -144,7 +144,7 @@ func (t *Tracer) write(sh *shard, s *Span, r *resolved) bool {
 			signal(t.reporter.full)
 		}
 	}
-	if sh.lines == 1 {
+	if sh.lines == 1 && !t.reporter.awake.Load() {
 		signal(t.reporter.first)
 	}
 	return true
