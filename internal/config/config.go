@@ -172,7 +172,7 @@ const ExpireEvery = time.Minute
 func Default() Config {
 	return Config{
 		DataDir: "data",
-		Memory:  Memory{GCPercent: 70},
+		Memory:  Memory{GCPercent: 60},
 		Log:     Log{Format: "text"},
 		HTTP:    HTTP{Address: "127.0.0.1:8680", Profiles: ProfilesLoopback},
 		Receivers: Receivers{
