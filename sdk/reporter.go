@@ -33,7 +33,7 @@ type reporter struct {
 	line    []byte
 
 	// awake says that the reporter looks for lines every roundInterval. While it does, no request pays for the system call that would
-	// wake it.
+	// wake it. Only run's goroutine sets it.
 	awake atomic.Bool
 
 	statBegin    time.Time
@@ -145,7 +145,8 @@ func (r *reporter) run() {
 	for {
 		select {
 		case <-r.first:
-			if r.awake.CompareAndSwap(false, true) {
+			if !r.awake.Load() {
+				r.awake.Store(true)
 				flushed = time.Now()
 				rounds.Reset(round)
 			}
@@ -193,7 +194,8 @@ func (r *reporter) sleep() bool {
 		lines := sh.lines
 		sh.mu.Unlock()
 		if lines > 0 {
-			return !r.awake.CompareAndSwap(false, true)
+			r.awake.Store(true)
+			return false
 		}
 	}
 	return true
@@ -214,7 +216,6 @@ func (r *reporter) collect(all, last bool) (found bool) {
 	}
 	found = len(r.chunks) > 0
 	clear(r.chunks)
-	clear(r.parts)
 	r.madeRoom()
 	return found
 }
@@ -232,6 +233,7 @@ func (r *reporter) write(component Component, shadow bool) {
 	if lines > 0 {
 		f := r.file(component, false, shadow)
 		r.outcome(f, f.Write(r.parts, lines, r.now()))
+		clear(r.parts)
 	}
 }
 

@@ -29,14 +29,22 @@ func (s *Span) TraceState() string {
 	if !s.kind.calls() {
 		return s.state
 	}
-	b := appendState(nil, s.spanID, s.id8)
+	return string(s.appendTracestate(nil))
+}
+
+// appendTracestate writes TraceState's text.
+func (s *Span) appendTracestate(b []byte) []byte {
+	begin := len(b)
+	if s.kind.calls() {
+		b = appendState(b, s.spanID, s.id8)
+	}
 	if s.state != "" {
-		if len(b) > 0 {
+		if len(b) > begin {
 			b = append(b, ',')
 		}
 		b = append(b, s.state...)
 	}
-	return string(b)
+	return b
 }
 
 // parseTracestate gives the members of others as one text, and the dotted id of our member if that is parent's. A list

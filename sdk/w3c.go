@@ -52,15 +52,7 @@ func (o *outgoing) w3c() (parent, state string) {
 		flags += flagRandom
 	}
 	b = append(b, '-', '0', flags)
-	if o.kind.calls() {
-		b = appendState(b, o.spanID, o.id8)
-	}
-	if o.state != "" {
-		if len(b) > traceparentLen {
-			b = append(b, ',')
-		}
-		b = append(b, o.state...)
-	}
+	b = o.appendTracestate(b)
 	both := o.values.string(b) // one allocation for two headers
 	return both[:traceparentLen], both[traceparentLen:]
 }

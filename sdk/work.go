@@ -13,7 +13,7 @@ type spanWork struct {
 	unset         bool // the status is "unset" unless it is set: StartOptions.Unset
 	failed        bool
 	succeeded     bool // SetOK: it does not fail any more
-	counted       bool // only what stat lines need is kept: Span.counts
+	counted       bool // only what stat lines need is kept: Component.counts
 	duration      time.Duration
 	operation     string
 	resultCode    string

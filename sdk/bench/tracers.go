@@ -79,13 +79,18 @@ func finish(native *twinspan.Tracer) float64 {
 	return float64(c.QueueDropped+c.WriteLost) / float64(max(c.Spans, 1))
 }
 
+// start makes a Tracer whose configuration change may alter.
+func start(dir string, change func(*twinspan.Config)) (*twinspan.Tracer, error) {
+	c := config(dir)
+	if change != nil {
+		change(&c)
+	}
+	return twinspan.New(c)
+}
+
 func startNative(change func(*twinspan.Config)) func(dir string) (running, error) {
 	return func(dir string) (running, error) {
-		c := config(dir)
-		if change != nil {
-			change(&c)
-		}
-		native, err := twinspan.New(c)
+		native, err := start(dir, change)
 		if err != nil {
 			return running{}, err
 		}
@@ -99,11 +104,7 @@ func startNative(change func(*twinspan.Config)) func(dir string) (running, error
 
 func startOTel(change func(*twinspan.Config)) func(dir string) (running, error) {
 	return func(dir string) (running, error) {
-		c := config(dir)
-		if change != nil {
-			change(&c)
-		}
-		native, err := twinspan.New(c)
+		native, err := start(dir, change)
 		if err != nil {
 			return running{}, err
 		}
