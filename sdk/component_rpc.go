@@ -42,8 +42,7 @@ const (
 var rpcSpecialKeys = map[string]int{keyLocalApp: rpcAppAt, keyResultCode: rpcResultAt, keyRemoteIP: rpcRemoteAt, keyLocalIP: rpcLocalIPAt,
 	keyLocalPort: rpcLocalPortAt, keyElapsedTime: rpcElapsedAt}
 
-// The order of the keys behind span.kind. SOFARPC writes a map of tags, in the order in which they were set at first and in no
-// certain order with newer SOFATracers; this is the order of its documentation.
+// The order of the keys behind span.kind is that of SOFARPC's documentation; SOFARPC itself writes a map of tags, in no certain order.
 var (
 	rpcClientKeys = []string{keyLocalApp, TagProtocol, TagService, TagMethod, TagInvokeType, TagRouterRecord, TagRemoteApp, keyRemoteIP,
 		keyLocalIP, keyResultCode, TagRequestSerialize, TagResponseDeserialize, TagRPCResponseSize, TagRPCRequestSize, TagConnectTime,
@@ -53,8 +52,7 @@ var (
 	sofaRPCStatKey = []string{TagMethod, keyLocalApp, TagRemoteApp, TagService}
 )
 
-// addRPC adds SOFARPC's components. SOFARPC has encoders of JSON only (tracer-opentracing, Rpc*DigestSpanJsonEncoder and
-// Rpc*StatJsonReporter), so that its lines are JSON whatever the format of the others.
+// addRPC adds SOFARPC's components. SOFARPC writes JSON only, so that its lines are JSON whatever the format of the others.
 func addRPC(specs [componentCount]componentSpec) [componentCount]componentSpec {
 	spec := func(name string, order []string) componentSpec {
 		c := componentSpec{name: name, typ: "rpc", ok: "00", failed: "02", hasRemoteApp: true, statKey: sofaRPCStatKey, statText: sofaRPCStatKey}

@@ -27,12 +27,10 @@ func rpcSpans(make1 func(Kind, Component, string, ...Tag) *Span) []*Span {
 	return []*Span{call, serve, failed, broken, message}
 }
 
-// TestSOFARPCLines has the lines that SOFARPC and SOFATracer's Spring message plugin would write. No Java process wrote them. They
-// are derived from SOFARPC's tracer-opentracing (AbstractRpcDigestSpanJsonEncoder: timestamp, tracerId, spanId, then the tags, numbers
-// as texts and nothing where a tag is blank, then baggage; RpcSpanTags; TracerResultCode; AbstractRpcStatJsonReporter: the four keys
-// of a HashMap, no load.test), from the lines in SOFATracer's documentation of SOFARPC for the order of the tags, and from
-// MessageSubDigestJsonEncoder, MessageSubDigestEncoder and MessageSub*StatReporter. What is ours stands behind: load.test in
-// rpc-*-stat.log, and what begins with start.ns.
+// TestSOFARPCLines has the lines of SOFARPC's components and of a receiver of Spring messages. Those of SOFARPC have the keys of real
+// lines (TestSOFARPCKeys of ../test/digest holds them against these) in the order of its documentation. Those of message-sub are derived
+// from MessageSubDigestJsonEncoder, MessageSubDigestEncoder and MessageSub*StatReporter: no Java process wrote them. What is ours
+// stands behind: load.test in rpc-*-stat.log, and what begins with start.ns.
 func TestSOFARPCLines(t *testing.T) {
 	const client = `{"timestamp":"2026-11-23 08:36:43.963","tracerId":"c00002021795423003557100228074","spanId":"0.1","span.kind":"client","local.app":"pay",` +
 		`"protocol":"bolt","service":"pay.Ledger:1.0","method":"book","invoke.type":"sync","router.record":"DIRECT","remote.app":"ledger",` +

@@ -11,6 +11,7 @@ const (
 	keyRPCTrace  = "rpc_trace_context.sofaTraceId"
 	keyRPCSpan   = "rpc_trace_context.sofaRpcId"
 	keyRPCApp    = "rpc_trace_context.sofaCallerApp"
+	keyBoltApp   = "app" // the caller's, in every request that SOFARPC sends
 	keyRPCBiz    = "rpc_trace_context.sofaPenAttrs"
 	keyRPCSys    = "rpc_trace_context.sysPenAttrs"
 	keyRPCSample = "rpc_trace_context.samp"
@@ -24,6 +25,9 @@ func (o *outgoing) injectSOFARPC(c Carrier) {
 	set(c, keyNewRPC, o.text())
 	set(c, keyRPCTrace, o.traceID)
 	set(c, keyRPCSpan, o.id())
+	if app, _ := c.Get(keyBoltApp); app == "" {
+		set(c, keyBoltApp, o.tracer.config.App)
+	}
 	o.injectPenetrating(c)
 }
 
@@ -49,10 +53,11 @@ func (o *outgoing) injectPenetrating(c Carrier) {
 func extractSOFARPC(c Carrier, r *SpanContext) {
 	if text, _ := c.Get(keyNewRPC); strings.TrimSpace(text) != "" {
 		r.text(text)
-		extractCaller(c, r)
-		return
+		extractCaller(c, r, keyRPCApp)
+	} else {
+		extractPenetrating(c, r, keyRPCTrace, keyRPCSpan)
 	}
-	extractPenetrating(c, r, keyRPCTrace, keyRPCSpan)
+	extractCaller(c, r, keyBoltApp)
 }
 
 func extractMOSN(c Carrier, r *SpanContext) { extractPenetrating(c, r, keyMOSNTrace, keyMOSNSpan) }
@@ -75,11 +80,11 @@ func extractPenetrating(c Carrier, r *SpanContext, traceKey, spanKey string) {
 		spanID, _ := c.Get(spanKey)
 		r.sofa(strings.TrimSpace(traceID), strings.TrimSpace(spanID), isTrueOrUnset(sampled))
 	}
-	extractCaller(c, r)
+	extractCaller(c, r, keyRPCApp)
 }
 
-func extractCaller(c Carrier, r *SpanContext) {
-	if app, _ := c.Get(keyRPCApp); app != "" && r.app == "" {
+func extractCaller(c Carrier, r *SpanContext, key string) {
+	if app, _ := c.Get(key); app != "" && r.app == "" {
 		r.app = app
 	}
 }

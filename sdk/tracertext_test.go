@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -242,6 +243,62 @@ func TestSOFARPCGenerations(t *testing.T) {
 		if r.traceID != "T1" || r.spanID != tt.spanID || r.sampled != tt.sampled || !maps.Equal(asMap(r.baggage().biz), tt.biz) {
 			t.Errorf("%s: %+v", tt.name, r)
 		}
+	}
+}
+
+// TestSOFARPCHeaders reads what Java's SOFARPC sends, in both generations of its header, and writes it again: the bytes are the same.
+func TestSOFARPCHeaders(t *testing.T) {
+	data, err := os.ReadFile("testdata/sofatracer/bolt-headers.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var headers []MapCarrier
+	if err := json.Unmarshal(data, &headers); err != nil {
+		t.Fatal(err)
+	}
+	want := []struct {
+		spanID   string
+		biz, sys map[string]string
+	}{
+		{"0", nil, nil}, {"0.1", map[string]string{"user": "张三&co"}, map[string]string{"zone": "z=1"}}, {"0.1", map[string]string{"q": `a"b`}, nil},
+		{"0.1", map[string]string{"mark": "T"}, nil},
+	}
+	if len(headers) != 2*len(want) {
+		t.Fatalf("%d headers", len(headers))
+	}
+	tracer := newTracer(t, nil)
+	for i, header := range headers {
+		want := want[i%len(want)]
+		r := tracer.Extract(header, SOFARPC)
+		bag := r.baggage()
+		if r.SpanID() != want.spanID || !strings.HasPrefix(r.TraceID(), "c0000202") || !r.Sampled() || r.app != "shop" || !maps.Equal(asMap(bag.biz), want.biz) ||
+			!maps.Equal(asMap(bag.sys), want.sys) {
+			t.Errorf("%v gives %+v with %+v", header, r, bag)
+		}
+		out := MapCarrier{}
+		tracer.Inject(r, out, SOFARPC)
+		contexts := 0
+		for key, value := range header {
+			if key != keyNewRPC && !strings.HasPrefix(key, "rpc_trace_context.") {
+				continue
+			}
+			contexts++
+			if out[key] != value {
+				t.Errorf("%s: %q, Java wrote %q", key, out[key], value)
+			}
+		}
+		if newer := i >= len(headers)/2; newer != (contexts == 1) {
+			t.Errorf("%v has %d keys of a context", header, contexts)
+		}
+	}
+	// The caller's app is a key of the request, whoever traces it; one that is there stays.
+	c := MapCarrier{keyBoltApp: "mesh"}
+	_, span := tracer.Start(t.Context(), Client, SOFARPCClient, "pay.Ledger:1.0#book")
+	span.Inject(c, SOFARPC)
+	own := MapCarrier{}
+	span.Inject(own, SOFARPC)
+	if c[keyBoltApp] != "mesh" || own[keyBoltApp] != "pay" {
+		t.Errorf("the caller is %q and %q", c[keyBoltApp], own[keyBoltApp])
 	}
 }
 

@@ -96,7 +96,10 @@ var (
 		{name: "time"}, {name: "stat.key"}, {name: "count", number: true}, {name: "total.cost.milliseconds", number: true},
 		{name: "success"}, {name: "load.test"},
 	}
-	foreignStatKeys = statKeys[:len(statKeys)-1] // SOFARPC's have no load.test
+	// SOFARPC's: between the first and the last key of a digest line are tags in any order; stat lines have no load.test.
+	foreignHeadKeys = []key{{name: "timestamp"}, {name: "tracerId"}, {name: "spanId"}}
+	foreignTailKeys = []key{{name: "baggage", baggage: true}}
+	foreignStatKeys = statKeys[:len(statKeys)-1]
 )
 
 // k makes keys: a final # is a number, a first ? is optional.
@@ -274,7 +277,7 @@ func components() map[string]*component {
 			stat: []column{{name: "operationName", kind: colWord}, {name: "msg.channel", kind: colWord}, {name: "msg.topic", kind: colWord}},
 		},
 	}
-	// SOFARPC and MOSN were not captured either: their keys are those of SOFARPC's encoders and documentation.
+	// SOFARPC, from the lines of 5.13.2.
 	list = append(list,
 		&component{name: "rpc-client", typ: span.TypeRPC, shape: shapeRPC, rule: ruleRPC, foreign: true},
 		&component{name: "rpc-server", callee: true, typ: span.TypeRPC, shape: shapeRPC, rule: ruleRPC, twin: twinShared, foreign: true})

@@ -80,6 +80,12 @@ func (d *lineDecoder) digestJSON(text string) (Record, state) {
 		return d.half(fields, false, 0)
 	}
 	plain := ok
+	if d.comp.foreign && !(ok && foreignEnds(fields)) {
+		if fields, ok := scanUnknown(d.fields[:0], text, foreignHeadKeys, foreignTailKeys); ok {
+			d.fields = fields
+			return d.half(fields, false, RepairUnescaped)
+		}
+	}
 	if d.keys != nil {
 		if fields, ok = scanKnown(d.fields[:0], text, d.keys); ok {
 			d.fields = fields
@@ -104,6 +110,12 @@ func (d *lineDecoder) digestJSON(text string) (Record, state) {
 		return d.half(fields, false, repairs)
 	}
 	return Record{Err: incomplete(text)}, broken
+}
+
+// foreignEnds says that a line of SOFARPC ends where it seems to: its last field is baggage, and whole.
+func foreignEnds(fields []field) bool {
+	n := len(fields) - 1
+	return n >= 0 && fields[n].key == foreignTailKeys[0].name && validBaggage(fields[n].val)
 }
 
 // asKnown says that fields are those that a line of the component has, and that the record ends where it seems to.

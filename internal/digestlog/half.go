@@ -24,6 +24,8 @@ type notes struct {
 	start, duration                    string
 	span8, parent8, twin8              string
 	status, typeName                   string
+	rpc                                rpcTimes
+	failed                             bool // SOFARPC's error, which is no text
 }
 
 // half makes a half of the fields of a digest line. own says that the line is Twinspan's: its extra fields count.
@@ -41,7 +43,8 @@ func (d *lineDecoder) half(fields []field, own bool, repairs Repairs) (Record, s
 			continue
 		}
 		key := f.key
-		if to := n.once(h, key); to != nil && *to == "" {
+		attribute := d.comp.foreign && !own && n.foreign(f)
+		if to := n.once(h, key); !attribute && to != nil && *to == "" {
 			*to = f.val
 			if key != "remote.app" || f.val == "" || d.comp.shape != shapeQueue {
 				continue
@@ -253,8 +256,12 @@ func (d *lineDecoder) times(h *span.Half, n *notes) *Rejection {
 	if !ok {
 		return &Rejection{Reason: ReasonTime, Detail: "time is not yyyy-MM-dd HH:mm:ss.SSS: " + quote(n.time)}
 	}
-	if n.cost == "" && d.comp.foreign {
-		n.cost = "0" // SOFARPC has no time of calls that came to nothing
+	if d.comp.foreign {
+		var err *Rejection
+		if h.Duration, err = d.rpcDuration(h, n, end); err == nil {
+			h.Start = end - h.Duration
+		}
+		return err
 	}
 	cost, ok := parseInt(strings.TrimSuffix(n.cost, "ms"))
 	if !ok || cost > maxMillis {
@@ -331,7 +338,7 @@ func (d *lineDecoder) status(h *span.Half, n *notes) span.Status {
 	case ruleCode:
 		ok = code == "00"
 	case ruleRPC:
-		ok = code == "00" || code == "0" || code == ""
+		ok = code == "00" || code == "0" || code == "" && !n.failed
 	case ruleHTTP:
 		ok = span.SOFAHTTPSuccess(code)
 	case ruleSQL:

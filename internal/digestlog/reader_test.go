@@ -197,7 +197,7 @@ func TestSOFARPC(t *testing.T) {
 	}
 }
 
-// TestSOFARPCRest reads what else SOFARPC's encoders write: stat lines, which have no load.test and the other side in their key;
+// TestSOFARPCRest reads lines that other versions may write: stat lines, which have no load.test and the other side in their key;
 // lines of calls that came to nothing, which have no result code or no time; a record that was torn. Both sides' agents may be set to
 // text, which SOFARPC does not know.
 func TestSOFARPCRest(t *testing.T) {
@@ -269,7 +269,8 @@ func TestNewReaderErrors(t *testing.T) {
 // FuzzReader feeds any bytes as any kind of file; offsets have to cover them and chunks must not matter.
 func FuzzReader(f *testing.F) {
 	names := []string{"spring-mvc-digest.log", "biz-digest.log", "mongodb-digest.log", "http-server-digest.log", "foo-digest.log",
-		"spring-mvc-stat.log", "datasource-client-stat.log", "http-server-stat.log", "foo-stat.log", "tracer-self.log", "dubbo-server-digest.log"}
+		"spring-mvc-stat.log", "datasource-client-stat.log", "http-server-stat.log", "foo-stat.log", "tracer-self.log", "dubbo-server-digest.log",
+		"rpc-client-digest.log", "rpc-server-digest.log"}
 	seed := func(line string, name, size int) { f.Add([]byte(line), uint8(name), uint16(size)) }
 	for _, line := range []string{jsonLine("0", ""), jsonLine("0", `a"b`), jsonLine("0", "a\nb"), textLine("0", "a,b\nc"), benchOwn, benchJava, benchText} {
 		for name := range names {
@@ -278,6 +279,12 @@ func FuzzReader(f *testing.F) {
 	}
 	seed(`{"time":"2026-11-23 16:50:38.970","stat.key":{"local.app":"b","database.name":"l","sql":[bad},"count":1,"total.cost.milliseconds":0,"success":"N","load.test":"F"}`+"\r\n", 6, 9)
 	seed("2026-11-23 16:53:32.954,pay-a,http://h:1/p?q=,,GET,2,17,Y,F\r\n", 5, 9)
+	rpc, _ := filepath.Glob("testdata/sofarpc/*/rpc-*-digest.log")
+	for i, file := range rpc {
+		if data, err := os.ReadFile(file); err == nil {
+			seed(string(data[:min(len(data), 1900)]), 12-i, 100)
+		}
+	}
 	odd, _ := filepath.Glob("testdata/odd/*.log")
 	for i, file := range odd {
 		if data, err := os.ReadFile(file); err == nil {

@@ -1,7 +1,13 @@
 package digest
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,8 +17,8 @@ import (
 	twinspan "github.com/twinspan/twinspan/sdk"
 )
 
-// TestSOFARPCPairs calls from Go to Go, from Java to Go and from Go to Java by SOFARPC. The Java lines are what SOFARPC's encoders give
-// (see TestSOFARPCLines of the SDK); the halves of each call join, with names, addresses and result codes.
+// TestSOFARPCPairs calls from Go to Go, from Java to Go and from Go to Java by SOFARPC. The Java lines have the keys of real
+// ones; the halves of each call join, with names, addresses and result codes.
 func TestSOFARPCPairs(t *testing.T) {
 	c := twinspan.DefaultConfig("shop")
 	c.LogDir, c.Instance = t.TempDir(), "shop-1"
@@ -90,4 +96,76 @@ func TestSOFARPCPairs(t *testing.T) {
 			t.Errorf("server %+v", s)
 		}
 	}
+}
+
+// TestSOFARPCKeys holds the keys of our lines against those of Java's (internal/digestlog/testdata/sofarpc): digest lines up to what is
+// ours, and the keys of stat lines.
+func TestSOFARPCKeys(t *testing.T) {
+	c := twinspan.DefaultConfig("shop")
+	c.LogDir = t.TempDir()
+	tracer, err := twinspan.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := twinspan.Int
+	tags := []twinspan.Tag{twinspan.String(twinspan.TagProtocol, "bolt"), twinspan.String(twinspan.TagService, "pay.Ledger:1.0"),
+		twinspan.String(twinspan.TagMethod, "book"), twinspan.String(twinspan.TagInvokeType, "sync"), n(twinspan.TagRPCRequestSize, 1), n(twinspan.TagRPCResponseSize, 2)}
+	_, client := tracer.Start(t.Context(), twinspan.Client, twinspan.SOFARPCClient, "pay.Ledger:1.0#book")
+	client.SetTags(append(tags, twinspan.String(twinspan.TagRouterRecord, "DIRECT"), n(twinspan.TagRequestSerialize, 3), n(twinspan.TagResponseDeserialize, 4),
+		n(twinspan.TagConnectTime, 5))...)
+	client.SetLocal("10.0.0.1:50000")
+	_, server := tracer.Start(t.Context(), twinspan.Server, twinspan.SOFARPCServer, "pay.Ledger:1.0#book")
+	server.SetTags(append(tags, n(twinspan.TagPoolWaitTime, 3), n(twinspan.TagResponseSerialize, 4), n(twinspan.TagRequestDeserialize, 5))...)
+	for _, s := range []*twinspan.Span{client, server} {
+		s.SetRemote("10.0.0.2:12200")
+		s.SetRemoteApp("ledger")
+		s.End()
+	}
+	if err := tracer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// What only Java has.
+	missing := map[string]bool{"current.thread.name": true, "phase.time.cost": true, "special.time.mark": true, "server.phase.time.cost": true,
+		"server.special.time.mark": true, "error": true}
+	for file, dir := range map[string]string{"rpc-client-digest.log": "shop", "rpc-server-digest.log": "ledger", "rpc-client-stat.log": "shop", "rpc-server-stat.log": "ledger"} {
+		stat := strings.Contains(file, "stat")
+		ours := keysOf(t, filepath.Join(c.LogDir, file), stat)
+		javas := keysOf(t, filepath.Join("../../internal/digestlog/testdata/sofarpc", dir, file), stat)
+		maps.DeleteFunc(javas, func(key string, _ bool) bool { return missing[key] })
+		if !maps.Equal(ours, javas) {
+			t.Errorf("%s: our keys are %v, Java's %v", file, slices.Sorted(maps.Keys(ours)), slices.Sorted(maps.Keys(javas)))
+		}
+	}
+}
+
+// keysOf gives the keys in a file's lines, of which those of an object are object.key. What is ours in them is left out.
+func keysOf(t *testing.T, file string, stat bool) map[string]bool {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := make(map[string]bool)
+	for line := range strings.Lines(string(data)) {
+		for _, own := range []string{`,"start.ns":`, `,"load.test":`} {
+			if before, _, ok := strings.Cut(line, own); ok {
+				line = before + "}"
+			}
+		}
+		var m map[string]any
+		if err := json.Unmarshal([]byte(strings.ReplaceAll(line, `q=a"b`, "q=")), &m); err != nil {
+			t.Fatalf("%s: %v in %s", file, err, line)
+		}
+		for key, value := range m {
+			keys[key] = true
+			object, _ := value.(map[string]any)
+			for k := range object {
+				keys[key+"."+k] = true
+			}
+			if _, text := value.(string); !text && !stat && key != "error" {
+				t.Errorf("%s: %s is no text in %s", file, key, line)
+			}
+		}
+	}
+	return keys
 }

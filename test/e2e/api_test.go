@@ -17,6 +17,7 @@ type half struct {
 	TwinSpanID    string `json:"twinSpanId"`
 	Kind          string `json:"kind"`
 	StartUnixNano string `json:"startUnixNano"`
+	ResultCode    string `json:"resultCode"`
 }
 
 type call struct {

@@ -17,9 +17,8 @@ import (
 	"github.com/twinspan/twinspan/sdk/contrib/nethttp"
 )
 
-// javaPeer builds and starts the service with Java SOFATracer in ../java/peer and gives its address. It needs a JDK and
-// Maven, which CI installs.
-func javaPeer(t *testing.T, app, dir string) string {
+// javaJar builds a module of ../java and gives its jar. It needs a JDK and Maven, which CI installs.
+func javaJar(t *testing.T, module string) string {
 	t.Helper()
 	if _, err := exec.LookPath("mvn"); err != nil {
 		if os.Getenv("CI") != "" {
@@ -27,7 +26,7 @@ func javaPeer(t *testing.T, app, dir string) string {
 		}
 		t.Skip("no mvn on the path: install a JDK and Maven to run the tests with Java SOFATracer")
 	}
-	peer, err := filepath.Abs("../java/peer")
+	dir, err := filepath.Abs(filepath.Join("../java", module))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,36 +35,67 @@ func javaPeer(t *testing.T, app, dir string) string {
 		t.Fatal(err)
 	}
 	build := exec.Command(again, "mvn", "-q", "-B", "package", "-DskipTests")
-	build.Dir = peer
+	build.Dir = dir
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build %s: %v\n%s", peer, err, out)
+		t.Fatalf("build %s: %v\n%s", dir, err, out)
 	}
-	address := freePort(t)
-	_, port, _ := net.SplitHostPort(address)
-	output := new(syncBuffer)
-	java := exec.Command("java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dfile.encoding=UTF-8", "-Duser.timezone=UTC",
-		"-Duser.home="+dir, "-Dlogging.path="+dir, "-Dspring.application.name="+app, "-Dserver.port="+port,
-		"-jar", filepath.Join(peer, "target", "peer.jar"))
-	java.Stdout, java.Stderr = output, output
-	if err := java.Start(); err != nil {
+	return filepath.Join(dir, "target", module+".jar")
+}
+
+// javaProcess is a running Java service, which ends with the test.
+type javaProcess struct {
+	t      *testing.T
+	in     io.WriteCloser
+	output *syncBuffer
+	ended  chan error
+}
+
+// startJava starts a jar whose SOFATracer logs into dir/tracelog. The options are the virtual machine's, the arguments the program's.
+func startJava(t *testing.T, jar, app, dir string, options []string, args ...string) *javaProcess {
+	t.Helper()
+	all := append([]string{"-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dfile.encoding=UTF-8", "-Duser.timezone=UTC",
+		"-Duser.home=" + dir, "-Dlogging.path=" + dir, "-Dspring.application.name=" + app}, options...)
+	java := exec.Command("java", append(append(all, "-jar", jar), args...)...)
+	p := &javaProcess{t: t, output: new(syncBuffer), ended: make(chan error, 1)}
+	java.Stdout, java.Stderr = p.output, p.output
+	var err error
+	if p.in, err = java.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- java.Wait() }()
+	if err = java.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { p.ended <- java.Wait() }()
 	t.Cleanup(func() {
 		_ = java.Process.Kill()
-		<-ended
+		<-p.ended
 		if t.Failed() {
-			t.Logf("output of the Java peer:\n%s", tail(output.String(), 60))
+			t.Logf("output of %s:\n%s", app, tail(p.output.String(), 60))
 		}
 	})
-	eventually(t, "the Java peer answers", func() error {
+	return p
+}
+
+// until waits until try gives nil, and fails when the process ends before.
+func (p *javaProcess) until(what string, try func() error) {
+	p.t.Helper()
+	eventually(p.t, what, func() error {
 		select {
-		case err := <-ended:
-			ended <- err
-			t.Fatalf("the Java peer ended: %v", err)
+		case err := <-p.ended:
+			p.ended <- err
+			p.t.Fatalf("%s: the process ended: %v", what, err)
 		default:
 		}
+		return try()
+	})
+}
+
+// javaPeer builds and starts the service with Java SOFATracer in ../java/peer and gives its address.
+func javaPeer(t *testing.T, app, dir string) string {
+	t.Helper()
+	address := freePort(t)
+	_, port, _ := net.SplitHostPort(address)
+	startJava(t, javaJar(t, "peer"), app, dir, []string{"-Dserver.port=" + port}).until("the Java peer answers", func() error {
 		_, err := body("http://" + address + "/context")
 		return err
 	})
