@@ -81,3 +81,34 @@ func TestSOFARPCJava(t *testing.T) {
 		}
 	}
 }
+
+// TestSOFARPCDurations: a begin counts only where it can be the call's; what is left is what the line counted.
+func TestSOFARPCDurations(t *testing.T) {
+	const begin = 1795468757000 // 2026-11-23 21:19:17.000 UTC
+	const trace, other = "c00002021795468757000100114826", "c00002021795468756000100114826"
+	for _, tt := range []struct {
+		name, file, trace, spanID, fields string
+		zone                              *time.Location
+		want                              time.Duration
+	}{
+		{"the begin", "client", other, "0.1", `"special.time.mark":"1795468757000&-1","client.elapse.time":"7"`, time.UTC, 9 * time.Millisecond},
+		{"a begin after what was counted", "client", other, "0.1", `"special.time.mark":"1795468757005&-1","client.elapse.time":"7"`, time.UTC, 7 * time.Millisecond},
+		{"a wrong zone", "client", other, "0.1", `"special.time.mark":"1795468757000&-1","client.elapse.time":"7"`, time.FixedZone("", -3600), 7 * time.Millisecond},
+		{"microseconds", "server", other, "0.1", `"server.special.time.mark":"1795468757000000&-1","biz.impl.time":"7"`, time.UTC, 7 * time.Millisecond},
+		{"an earlier call's begin", "client", other, "0.1", `"invoke.type":"callback","special.time.mark":"1795468756900&-1","resp.deserialize.time":"3","client.conn.time":"2"`,
+			time.UTC, 5 * time.Millisecond},
+		{"the first call of its trace", "client", trace, "0", `"invoke.type":"future","special.time.mark":"-1&1"`, time.UTC, 9 * time.Millisecond},
+		{"a foreign trace id", "client", "a", "0", `"invoke.type":"future"`, time.UTC, 0},
+		{"a server's own begin", "server", other, "0.1", `"invoke.type":"future","server.special.time.mark":"1795468757000&1","biz.impl.time":"0"`, time.UTC, 9 * time.Millisecond},
+		{"numbers that are too large", "client", other, "0.1", `"req.serialize.time":"3162240000000","client.conn.time":"3162240000000","resp.deserialize.time":"3162240000000"`,
+			time.UTC, maxMillis * time.Millisecond},
+	} {
+		line := `{"timestamp":"2026-11-23 21:19:17.009","tracerId":"` + tt.trace + `","spanId":"` + tt.spanID + `",` + tt.fields + `,"baggage":""}` + "\r\n"
+		rec := readRecords(t, Source{Name: "rpc-" + tt.file + "-digest.log", Zone: tt.zone}, []byte(line))[0]
+		if rec.Half == nil || time.Duration(rec.Half.Duration) != tt.want {
+			t.Errorf("%s: %+v, want %s", tt.name, rec, tt.want)
+		} else if tt.want == 9*time.Millisecond && rec.Half.Start != begin*1e6 {
+			t.Errorf("%s: it starts at %d", tt.name, rec.Half.Start)
+		}
+	}
+}
