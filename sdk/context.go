@@ -33,7 +33,7 @@ func (s *Span) value(around context.Context, key any) any {
 	if list := contextFaces.Load(); list != nil {
 		for i := range list.n {
 			if key == list.faces[i].Key {
-				return s.as(i, list.faces[i])
+				return list.faces[i].Wrap(s)
 			}
 		}
 		if f := list.outer; f != nil && f.BaggageKey != nil && key == f.BaggageKey {
@@ -59,8 +59,9 @@ func (c *otherContext) Value(key any) any {
 type ContextFace struct {
 	// Key is the key under which the other API keeps its span in a context.
 	Key any
-	// Wrap makes the other API's span of one of ours. What the result points to is kept with the span.
-	Wrap func(*Span) *any
+	// Wrap gives the other API's span of one of ours, the same one each time: a type whose underlying type is Span's is made of a *Span
+	// by a conversion.
+	Wrap func(*Span) any
 	// Unwrap says what a value under Key is: a span of ours, a span elsewhere, or neither. It is nil where the other API
 	// tells of its contexts, so that each of them is one of ours too.
 	Unwrap func(value any) (*Span, *SpanContext)
@@ -127,29 +128,6 @@ func UseContextFace(f *ContextFace) {
 			return
 		}
 	}
-}
-
-// as gives the span as another API's, the one with number i.
-func (s *Span) as(i int, f *ContextFace) any {
-	if v := s.faces[i].Load(); v != nil {
-		return *v
-	}
-	if v := f.Wrap(s); s.faces[i].CompareAndSwap(nil, v) {
-		return *v
-	}
-	return *s.faces[i].Load()
-}
-
-// As gives the span as another API's.
-func (s *Span) As(f *ContextFace) any {
-	if list := contextFaces.Load(); list != nil {
-		for i := range list.n {
-			if list.faces[i] == f {
-				return s.as(i, f)
-			}
-		}
-	}
-	return s.value(s.ctx, f.Key)
 }
 
 // current gives the span that ctx carries: one of this process, or one of another.

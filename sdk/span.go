@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/sdk/id"
+	"go.opentelemetry.io/otel/trace/embedded"
 )
 
 // Span is one half of a call, or a piece of local work. Its methods may be called from several goroutines, on a nil Span,
@@ -15,20 +16,24 @@ import (
 // A Span is never reused, so that a late caller can see no other span's data and change nothing that is written: what may be
 // used again lies behind a pointer that End takes away, under the Span's lock.
 type Span struct {
-	ctx context.Context // what Start was given: spanContext
+	otelSpan                 // nil, and without a method that anybody calls
+	ctx      context.Context // what Start was given: spanContext
 	*trunk
 	*spanWork        // until the end
 	spanID    string // dotted
 	id8       id.Span
-	parent8   id.Span                       // 0 for a root
-	bag       atomic.Pointer[bag]           // nil: no baggage
-	faces     [maxFaces]atomic.Pointer[any] // the span as other APIs': ContextFace
+	parent8   id.Span             // 0 for a root
+	bag       atomic.Pointer[bag] // nil: no baggage
 	mu        sync.Mutex
 	children  atomic.Uint32
 	kind      Kind
 	paired    bool // a server or consumer span: parent8 is the calling half's
 	ended     bool
 }
+
+// otelSpan is what OpenTelemetry's API asks every Span to have in it. It stands here so that a *Span becomes a span of that API by
+// a conversion, without memory of its own: see ContextFace.
+type otelSpan = embedded.Span
 
 // twin8 is the calling half's id, of server and consumer spans; 0 when there is none.
 func (s *Span) twin8() id.Span {
@@ -89,17 +94,48 @@ func (s *Span) SetTags(tags ...Tag) {
 	}
 }
 
-// SetTagsFunc is SetTags for n tags that are made one by one, such as of another API's attributes. One without a key is left
-// out. tag is called under the span's lock, so that it must not use the span.
-func (s *Span) SetTagsFunc(n int, tag func(i int) Tag) {
+// SetTagsFunc is SetTags for n tags that are made one by one, such as of another API's attributes: fill writes all of *t. One
+// without a key is left out. fill is called under the span's lock, so that it must not use the span.
+func (s *Span) SetTagsFunc(n int, fill func(i int, t *Tag)) {
 	if s.lock() {
-		for i := range n {
-			if t := tag(i); t.Key != "" {
-				s.setTag(&t)
-			}
-		}
+		s.fillTags(n, fill)
 		s.mu.Unlock()
 	}
+}
+
+// fillTags has the tags written where they stay, as long as there is room.
+func (s *Span) fillTags(n int, fill func(i int, t *Tag)) {
+	limits := &s.tracer.config.Limits
+	for i := range n {
+		at := len(s.tags)
+		if at == cap(s.tags) || at >= limits.Tags || s.counted {
+			var t Tag
+			if fill(i, &t); t.Key != "" {
+				s.setTag(&t)
+			}
+			continue
+		}
+		t := &s.tags[:at+1][at]
+		if fill(i, t); t.Key == "" {
+			continue
+		}
+		t.cut(limits.TextBytes)
+		if same := s.tag(t.Key); same >= 0 {
+			s.tags[same] = *t
+		} else {
+			s.tags = s.tags[:at+1]
+		}
+	}
+}
+
+// tag gives the place of the tag with a key, or -1.
+func (s *Span) tag(key string) int {
+	for i := range s.tags {
+		if s.tags[i].Key == key {
+			return i
+		}
+	}
+	return -1
 }
 
 // SetTag sets one tag with a text.
@@ -115,12 +151,10 @@ func (s *Span) setTag(t *Tag) {
 		return
 	}
 	limits := &s.tracer.config.Limits
-	for i := range s.tags {
-		if s.tags[i].Key == t.Key {
-			s.tags[i] = *t
-			s.tags[i].cut(limits.TextBytes)
-			return
-		}
+	if same := s.tag(t.Key); same >= 0 {
+		s.tags[same] = *t
+		s.tags[same].cut(limits.TextBytes)
+		return
 	}
 	if len(s.tags) >= limits.Tags {
 		s.own().droppedTags++

@@ -16,7 +16,7 @@ func (t *Tracer) Start(ctx context.Context, kind Kind, c Component, operation st
 	if t == nil {
 		return ctx, nil
 	}
-	return t.start(ctx, &StartOptions{Kind: kind, Component: c, Operation: operation}, nil)
+	return t.start(ctx, &StartOptions{Kind: kind, Component: c, Operation: operation}, nil, 0, nil)
 }
 
 // StartFrom starts a span for what a carrier brought: the headers of a request, the properties of a message. The first
@@ -31,7 +31,7 @@ func (t *Tracer) StartFrom(ctx context.Context, carrier Carrier, kind Kind, c Co
 	}
 	var r SpanContext
 	r.extract(carrier, formats)
-	return t.start(ctx, &StartOptions{Kind: kind, Component: c, Operation: operation}, &r)
+	return t.start(ctx, &StartOptions{Kind: kind, Component: c, Operation: operation}, &r, 0, nil)
 }
 
 // StartOptions is everything that a span may begin with.
@@ -54,11 +54,19 @@ func (t *Tracer) StartSpan(ctx context.Context, o *StartOptions) (context.Contex
 	if t == nil {
 		return ctx, nil
 	}
-	return t.start(ctx, o, o.Parent)
+	return t.start(ctx, o, o.Parent, 0, nil)
 }
 
-// start has the parent beside o, so that StartFrom's does not escape.
-func (t *Tracer) start(ctx context.Context, o *StartOptions, from *SpanContext) (context.Context, *Span) {
+// StartSpanFunc is StartSpan with n more tags, as SetTagsFunc has them.
+func (t *Tracer) StartSpanFunc(ctx context.Context, o *StartOptions, n int, fill func(i int, t *Tag)) (context.Context, *Span) {
+	if t == nil {
+		return ctx, nil
+	}
+	return t.start(ctx, o, o.Parent, n, fill)
+}
+
+// start has the parent and the tags beside o, so that they do not escape.
+func (t *Tracer) start(ctx context.Context, o *StartOptions, from *SpanContext, tags int, fill func(i int, t *Tag)) (context.Context, *Span) {
 	if o.NewRoot {
 		from = nil
 	}
@@ -123,6 +131,9 @@ func (t *Tracer) start(ctx context.Context, o *StartOptions, from *SpanContext) 
 	s.takeBaggage(o.Baggage, nil)
 	for i := range o.Tags {
 		s.setTag(&o.Tags[i])
+	}
+	if tags > 0 {
+		s.fillTags(tags, fill)
 	}
 	if decides {
 		s.sampled = t.sample(s)

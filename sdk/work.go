@@ -36,7 +36,7 @@ var works = sync.Pool{New: func() any {
 func (s *Span) release() {
 	w := s.spanWork
 	s.spanWork = nil
-	w.unset, w.failed, w.succeeded = false, false, false
+	w.unset, w.failed, w.succeeded, w.counted = false, false, false, false
 	w.operation, w.resultCode = "", ""
 	// Most spans have none of these, and a look is cheaper than writing a pointer while the garbage collector runs.
 	if w.scope != nil {

@@ -13,12 +13,23 @@ import (
 // setAttributes sets attributes, without a list of tags.
 func setAttributes(s *twinspan.Span, attributes []attribute.KeyValue) {
 	if len(attributes) > 0 {
-		s.SetTagsFunc(len(attributes), func(i int) twinspan.Tag {
-			if !attributes[i].Valid() {
-				return twinspan.Tag{}
+		s.SetTagsFunc(len(attributes), filler(attributes))
+	}
+}
+
+// filler gives what writes attributes as tags, those that are not valid as tags without a key.
+func filler(attributes []attribute.KeyValue) func(i int, t *twinspan.Tag) {
+	return func(i int, t *twinspan.Tag) {
+		switch a := &attributes[i]; a.Value.Type() {
+		case attribute.STRING: // most are
+			*t = twinspan.String(string(a.Key), a.Value.AsString())
+		case attribute.INT64:
+			*t = twinspan.Int(string(a.Key), a.Value.AsInt64())
+		default:
+			if *t = (twinspan.Tag{}); a.Valid() {
+				*t = tag(a)
 			}
-			return tag(&attributes[i])
-		})
+		}
 	}
 }
 

@@ -23,7 +23,7 @@ var face = twinspan.ContextFace{
 func unwrap(value any) (*twinspan.Span, *twinspan.SpanContext) {
 	switch v := value.(type) {
 	case *span:
-		return v.native, nil
+		return v.native(), nil
 	case *remote:
 		return nil, &v.native
 	case trace.Span:

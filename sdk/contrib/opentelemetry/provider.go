@@ -86,7 +86,7 @@ func (t *tracer) Start(ctx context.Context, name string, options ...trace.SpanSt
 	if t.provider.native == nil {
 		return ctx, trace.SpanFromContext(context.Background())
 	}
-	config := trace.NewSpanStartConfig(options...)
+	config, attributes := startConfig(options)
 	o := twinspan.StartOptions{
 		Kind:      kindOf(config.SpanKind()),
 		Component: twinspan.Inferred,
@@ -99,18 +99,11 @@ func (t *tracer) Start(ctx context.Context, name string, options ...trace.SpanSt
 	if o.NewRoot { // else the native span finds it
 		o.Baggage = itemsOf(baggage.FromContext(ctx))
 	}
-	asked := t.provider.native.HasSamplingRules()
-	if asked {
-		o.Tags = tags(config.Attributes())
-	}
-	ctx, native := t.provider.native.StartSpan(ctx, &o)
+	ctx, native := t.provider.native.StartSpanFunc(ctx, &o, len(attributes), filler(attributes))
 	for _, l := range config.Links() {
 		native.AddLink(contextOf(l.SpanContext), tags(l.Attributes)...)
 	}
-	if !asked {
-		setAttributes(native, config.Attributes())
-	}
-	return ctx, native.As(&face).(trace.Span)
+	return ctx, (*span)(native)
 }
 
 // Enabled says that spans are recorded: always, because stat lines count them all.

@@ -9,7 +9,6 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
-	"go.opentelemetry.io/otel/trace/embedded"
 )
 
 // The names of OpenTelemetry's exception event:
@@ -24,23 +23,17 @@ const (
 // maxStack bounds a recorded stack trace.
 const maxStack = 8 << 10
 
-// span is a native span as OpenTelemetry's. All its state is the native span's.
-type span struct {
-	embedded.Span
-	native *twinspan.Span
-	self   any // itself, for twinspan.ContextFace
-}
+// span is a native span as OpenTelemetry's: the same memory with other methods.
+type span twinspan.Span
 
-func wrap(native *twinspan.Span) *any {
-	s := &span{native: native}
-	s.self = s
-	return &s.self
-}
+func wrap(native *twinspan.Span) any { return (*span)(native) }
+
+func (s *span) native() *twinspan.Span { return (*twinspan.Span)(s) }
 
 // Twinspan gives the native span of one that OpenTelemetry's API gave, or nil if it is another tracer's.
 func Twinspan(s trace.Span) *twinspan.Span {
 	if s, ok := s.(*span); ok {
-		return s.native
+		return s.native()
 	}
 	return nil
 }
@@ -54,18 +47,18 @@ func (s *span) End(options ...trace.SpanEndOption) {
 		if config.StackTrace() {
 			list = append(list, twinspan.String(exceptionStacktrace, stack()))
 		}
-		s.native.AddEvent(exceptionEvent, list...)
+		s.native().AddEvent(exceptionEvent, list...)
 	}
 	if at := config.Timestamp(); !at.IsZero() {
-		s.native.EndAt(at)
+		s.native().EndAt(at)
 		return
 	}
-	s.native.End()
+	s.native().End()
 }
 
 // AddEvent is trace.Span's.
 func (s *span) AddEvent(name string, options ...trace.EventOption) {
-	if s.native.Ended() {
+	if s.native().Ended() {
 		return
 	}
 	config := trace.NewEventConfig(options...)
@@ -73,12 +66,12 @@ func (s *span) AddEvent(name string, options ...trace.EventOption) {
 }
 
 func (s *span) addEvent(name string, config *trace.EventConfig, more ...twinspan.Tag) {
-	s.native.AddEventAt(name, config.Timestamp(), append(tags(config.Attributes()), more...)...)
+	s.native().AddEventAt(name, config.Timestamp(), append(tags(config.Attributes()), more...)...)
 }
 
 // RecordError is trace.Span's.
 func (s *span) RecordError(err error, options ...trace.EventOption) {
-	if err == nil || s.native.Ended() {
+	if err == nil || s.native().Ended() {
 		return
 	}
 	config := trace.NewEventConfig(options...)
@@ -91,37 +84,37 @@ func (s *span) RecordError(err error, options ...trace.EventOption) {
 
 // AddLink is trace.Span's.
 func (s *span) AddLink(l trace.Link) {
-	s.native.AddLink(contextOf(l.SpanContext), tags(l.Attributes)...)
+	s.native().AddLink(contextOf(l.SpanContext), tags(l.Attributes)...)
 }
 
 // IsRecording is trace.Span's: true until the end, also for spans that are not sampled.
-func (s *span) IsRecording() bool { return !s.native.Ended() }
+func (s *span) IsRecording() bool { return !s.native().Ended() }
 
 // SpanContext is trace.Span's. Its trace state has Twinspan's member, so that OpenTelemetry's own propagators carry the
 // dotted span id as well.
 func (s *span) SpanContext() trace.SpanContext {
-	c := s.native.Context()
-	return otelContext(&c, s.native.TraceState(), false)
+	c := s.native().Context()
+	return otelContext(&c, s.native().TraceState(), false)
 }
 
 // SetStatus is trace.Span's: ok is final, error goes before unset.
 func (s *span) SetStatus(code codes.Code, description string) {
 	switch code {
 	case codes.Ok:
-		s.native.SetOK()
+		s.native().SetOK()
 	case codes.Error:
-		s.native.Fail(description)
+		s.native().Fail(description)
 	}
 }
 
 // SetName is trace.Span's.
-func (s *span) SetName(name string) { s.native.SetOperation(name) }
+func (s *span) SetName(name string) { s.native().SetOperation(name) }
 
 // SetAttributes is trace.Span's.
-func (s *span) SetAttributes(attributes ...attribute.KeyValue) { setAttributes(s.native, attributes) }
+func (s *span) SetAttributes(attributes ...attribute.KeyValue) { setAttributes(s.native(), attributes) }
 
 // TracerProvider is trace.Span's.
-func (s *span) TracerProvider() trace.TracerProvider { return NewTracerProvider(s.native.Tracer()) }
+func (s *span) TracerProvider() trace.TracerProvider { return NewTracerProvider(s.native().Tracer()) }
 
 func typeName(v any) string {
 	t := reflect.TypeOf(v)

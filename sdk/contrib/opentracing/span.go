@@ -9,14 +9,13 @@ import (
 	twinspan "github.com/twinspan/twinspan/sdk"
 )
 
-// span is a native span as OpenTracing's. All its state is the native span's.
-type span struct {
-	native *twinspan.Span
-	self   any // itself, for twinspan.ContextFace
-}
+// span is a native span as OpenTracing's: the same memory with other methods.
+type span twinspan.Span
+
+func (s *span) native() *twinspan.Span { return (*twinspan.Span)(s) }
 
 // Finish is opentracing.Span's.
-func (s *span) Finish() { s.native.End() }
+func (s *span) Finish() { s.native().End() }
 
 // FinishWithOptions is opentracing.Span's.
 func (s *span) FinishWithOptions(o ot.FinishOptions) {
@@ -27,15 +26,15 @@ func (s *span) FinishWithOptions(o ot.FinishOptions) {
 		r := o.BulkLogData[i].ToLogRecord()
 		s.log(r.Timestamp, r.Fields)
 	}
-	s.native.EndAt(orNow(o.FinishTime))
+	s.native().EndAt(orNow(o.FinishTime))
 }
 
 // Context is opentracing.Span's.
-func (s *span) Context() ot.SpanContext { return spanContext{s.native.Context()} }
+func (s *span) Context() ot.SpanContext { return spanContext{s.native().Context()} }
 
 // SetOperationName is opentracing.Span's.
 func (s *span) SetOperationName(operation string) ot.Span {
-	s.native.SetOperation(operation)
+	s.native().SetOperation(operation)
 	return s
 }
 
@@ -46,18 +45,18 @@ func (s *span) SetTag(key string, value any) ot.Span {
 		switch v := value.(type) {
 		case bool:
 			if v {
-				s.native.Fail("")
+				s.native().Fail("")
 			}
 		case string:
 			if v != "" && v != "false" {
-				s.native.Fail("")
+				s.native().Fail("")
 			}
 		case error:
-			s.native.SetError(v)
+			s.native().SetError(v)
 		}
 	case "span.kind": // the start's
 	default:
-		s.native.SetTags(tag(key, value))
+		s.native().SetTags(tag(key, value))
 	}
 	return s
 }
@@ -76,27 +75,27 @@ func (s *span) LogKV(pairs ...any) {
 
 // log makes an event of a log record. Its name is the field "event", or "log".
 func (s *span) log(at time.Time, fields []log.Field) {
-	if s.native.Ended() {
+	if s.native().Ended() {
 		return
 	}
 	e := collector{name: "log"}
 	for _, f := range fields {
 		f.Marshal(&e)
 	}
-	s.native.AddEventAt(e.name, orNow(at), e.tags...)
+	s.native().AddEventAt(e.name, orNow(at), e.tags...)
 }
 
 // SetBaggageItem is opentracing.Span's.
 func (s *span) SetBaggageItem(key, value string) ot.Span {
-	s.native.SetBaggage(key, value)
+	s.native().SetBaggage(key, value)
 	return s
 }
 
 // BaggageItem is opentracing.Span's.
-func (s *span) BaggageItem(key string) string { return s.native.Baggage(key) }
+func (s *span) BaggageItem(key string) string { return s.native().Baggage(key) }
 
 // Tracer is opentracing.Span's.
-func (s *span) Tracer() ot.Tracer { return NewTracer(s.native.Tracer()) }
+func (s *span) Tracer() ot.Tracer { return NewTracer(s.native().Tracer()) }
 
 // LogEvent is opentracing.Span's.
 func (s *span) LogEvent(event string) { s.LogFields(log.Event(event)) }

@@ -29,11 +29,7 @@ func NewTracer(native *twinspan.Tracer) ot.Tracer {
 // face is read only.
 var face = twinspan.ContextFace{Key: twinspan.ContextKey(func(ctx context.Context) { ot.SpanFromContext(ctx) }), Wrap: wrap}
 
-func wrap(native *twinspan.Span) *any {
-	s := &span{native: native}
-	s.self = s
-	return &s.self
-}
+func wrap(native *twinspan.Span) any { return (*span)(native) }
 
 // ContextWithSpanHook is opentracing.TracerContextWithSpanExtension's: the context carries the native span as well.
 func (t *Tracer) ContextWithSpanHook(ctx context.Context, s ot.Span) context.Context {
@@ -43,7 +39,7 @@ func (t *Tracer) ContextWithSpanHook(ctx context.Context, s ot.Span) context.Con
 // Twinspan gives the native span of one that OpenTracing's API gave, or nil if it is another tracer's.
 func Twinspan(s ot.Span) *twinspan.Span {
 	if s, ok := s.(*span); ok {
-		return s.native
+		return s.native()
 	}
 	return nil
 }
@@ -97,7 +93,7 @@ func (t *Tracer) StartSpan(operation string, options ...ot.StartSpanOption) ot.S
 			native.AddLink(c.native, twinspan.String(refType, childOf))
 		}
 	}
-	s := native.As(&face).(*span)
+	s := (*span)(native)
 	for k, v := range o.Tags {
 		s.SetTag(k, v)
 	}
