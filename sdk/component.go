@@ -96,6 +96,8 @@ type componentSpec struct {
 	name   string
 	typ    string // the extra field "type"
 	fields []field
+	// lengths has a bit for the length of each field's key, modulo 64.
+	lengths uint64
 	// statKey are the fields of stat.key in the order written; statText their order in text. keyLocalApp is the app.
 	statKey, statText []string
 	// statFields says for each of statKey but the app which standard field it is, or routeField; withStatFields fills it in.
@@ -178,13 +180,14 @@ var componentSpecs = withText(withStatFields(addRPC(addSOFA([componentCount]comp
 		statText: []string{keyLocalApp, TagConsumerGroup, TagTopic}},
 }))))
 
-// withStatFields finds the fields of the stat keys, and the facts of the fields.
+// withStatFields finds the fields of the stat keys, and what is to be known of the fields.
 func withStatFields(specs [componentCount]componentSpec) [componentCount]componentSpec {
 	for i := range specs {
 		c := &specs[i]
 		c.fields = slices.Clone(c.fields) // some components share them
 		for n := range c.fields {
 			c.fields[n].fact = standardFact(c.fields[n].key)
+			c.lengths |= 1 << (len(c.fields[n].key) & 63)
 		}
 		for _, key := range c.statKey {
 			switch key {

@@ -10,6 +10,7 @@ import (
 type encoder struct {
 	*lineText
 	times   timeCache
+	starts  secondCache
 	scratch []byte
 }
 
@@ -98,20 +99,19 @@ func (e *encoder) line(b []byte, s *Span, r *resolved) []byte {
 // extras writes the fields that SOFATracer does not have, without braces.
 func (e *encoder) extras(b []byte, s *Span, spec *componentSpec, r *resolved) []byte {
 	b = append(b, `"start.ns":"`...)
-	b = strconv.AppendInt(b, s.start.UnixNano(), 10)
+	b = e.starts.append(b, s.start.UnixNano())
 	b = append(b, `","duration.ns":`...)
 	b = strconv.AppendInt(b, s.duration.Nanoseconds(), 10)
 	b = append(b, `,"span.id8":"`...)
 	b = s.id8.AppendHex(b)
 	b = append(b, '"')
 	if s.parent8 != 0 {
-		b = append(b, `,"parent.id8":"`...)
+		if s.paired {
+			b = append(b, `,"twin.id8":"`...)
+		} else {
+			b = append(b, `,"parent.id8":"`...)
+		}
 		b = s.parent8.AppendHex(b)
-		b = append(b, '"')
-	}
-	if s.twin8() != 0 {
-		b = append(b, `,"twin.id8":"`...)
-		b = s.twin8().AppendHex(b)
 		b = append(b, '"')
 	}
 	if s.local != "" {

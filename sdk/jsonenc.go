@@ -168,6 +168,6 @@ func (c *timeCache) appendNano(b []byte, ns int64) []byte {
 		c.second = second
 	}
 	b = append(b, c.text[:]...)
-	ms := rest / 1e6
+	ms := uint32(rest) / 1e6
 	return append(b, byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10))
 }

@@ -35,9 +35,13 @@ func (s *Span) resolve(r *resolved) {
 	}
 	spec := s.component.spec()
 	for i := range s.tags {
-		if n := spec.standard(&s.tags[i]); n >= 0 {
+		t := &s.tags[i]
+		if spec.lengths>>(len(t.Key)&63)&1 == 0 {
+			continue // most attributes of other APIs are none
+		}
+		if n := spec.standard(t); n >= 0 {
 			r.std[n] = uint16(i + 1)
-			s.tags[i].standard = true
+			t.standard = true
 		}
 	}
 }

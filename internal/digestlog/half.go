@@ -300,8 +300,10 @@ func (d *lineDecoder) kind(text string, own bool) span.Kind {
 func (d *lineDecoder) identify(h *span.Half, n *notes) {
 	if s, ok := id.ParseSpan(n.span8); ok {
 		h.Span = s
-		h.Parent, _ = id.ParseSpan(n.parent8)
 		h.Twin, _ = id.ParseSpan(n.twin8)
+		if h.Parent, ok = id.ParseSpan(n.parent8); !ok {
+			h.Parent = h.Twin
+		}
 		return
 	}
 	h.Span = id.SpanOf(h.Dotted)
