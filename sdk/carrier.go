@@ -167,7 +167,11 @@ const (
 
 // ask asks a carrier for each.
 func (u *usual) ask(c Carrier, asked usualKeys) {
-	u.parents, u.states, u.baggage = c.All(keyTraceparent), c.All(keyTracestate), c.All(keyBaggage)
+	if headers, ok := c.(HeaderCarrier); ok {
+		u.parents, u.states, u.baggage = headers[headerTraceparent], headers[headerTracestate], headers[headerBaggage]
+	} else {
+		u.parents, u.states, u.baggage = c.All(keyTraceparent), c.All(keyTracestate), c.All(keyBaggage)
+	}
 	if asked == allUsual {
 		u.traceID, _ = c.Get(keyTraceID)
 		u.spanID, _ = c.Get(keySpanID)

@@ -82,7 +82,7 @@ func addRPC(specs [componentCount]componentSpec) [componentCount]componentSpec {
 // rpcLine writes the digest line of one of SOFARPC's components, with its newline. What is not known has no key.
 func (e *encoder) rpcLine(b []byte, s *Span, spec *componentSpec, r *resolved) []byte {
 	b = append(b, `{"timestamp":"`...)
-	b = e.times.append(b, s.start.Add(s.duration))
+	b = e.times.appendNano(b, s.start+int64(s.duration))
 	b = append(b, `","tracerId":"`...)
 	b = appendText(b, s.traceID)
 	b = append(b, `","spanId":"`...)

@@ -68,7 +68,7 @@ func TestSOFARPCLines(t *testing.T) {
 				s.resolve(&r)
 				if stats {
 					key := s.statKey(&r)
-					got = append(got, string(e.statLine(nil, &key, &statValue{count: 2, millis: 24}, s.start, s.start.Add(5*time.Second))))
+					got = append(got, string(e.statLine(nil, &key, &statValue{count: 2, millis: 24}, lineStart, lineStart.Add(5*time.Second))))
 				} else {
 					got = append(got, string(e.line(nil, s, &r)))
 				}

@@ -67,7 +67,7 @@ func (e *encoder) line(b []byte, s *Span, r *resolved) []byte {
 		return e.textLine(b, s, r)
 	}
 	b = append(b, `{"time":"`...)
-	b = e.times.appendNano(b, s.start.UnixNano()+int64(s.duration))
+	b = e.times.appendNano(b, s.start+int64(s.duration))
 	b = append(b, e.head...)
 	b = appendText(b, s.traceID)
 	b = append(b, `","spanId":"`...)
@@ -99,7 +99,7 @@ func (e *encoder) line(b []byte, s *Span, r *resolved) []byte {
 // extras writes the fields that SOFATracer does not have, without braces.
 func (e *encoder) extras(b []byte, s *Span, spec *componentSpec, r *resolved) []byte {
 	b = append(b, `"start.ns":"`...)
-	b = e.starts.append(b, s.start.UnixNano())
+	b = e.starts.append(b, s.start)
 	b = append(b, `","duration.ns":`...)
 	b = strconv.AppendInt(b, s.duration.Nanoseconds(), 10)
 	b = append(b, `,"span.id8":"`...)

@@ -17,7 +17,7 @@ import (
 var lineStart = time.Date(2026, 11, 23, 8, 36, 43, 951234567, time.UTC)
 
 func lineSpan(kind Kind, c Component, operation string, tags ...Tag) *Span {
-	return &Span{kind: kind, spanWork: &spanWork{component: c, operation: operation, start: lineStart, duration: 12345678, tags: tags},
+	return &Span{kind: kind, spanWork: &spanWork{component: c, operation: operation, start: lineStart.UnixNano(), duration: 12345678, tags: tags},
 		trunk: &trunk{traceID: "c00002021795423003557100228074"}, spanID: "0.1", id8: id.SpanOf("0.1"), parent8: id.SpanOf("0")}
 }
 
@@ -72,7 +72,7 @@ func TestGoldenLines(t *testing.T) {
 			s.resolve(&r)
 			key, v := s.statKey(&r), &statValue{count: 2, errors: 1, millis: 24}
 			v.latency.AddN(int64(s.duration), 2)
-			b = e.statLine(b, &key, v, s.start, s.start.Add(5*time.Second))
+			b = e.statLine(b, &key, v, lineStart, lineStart.Add(5*time.Second))
 		}
 		path := filepath.Join("testdata", "lines-"+string(format)+".log")
 		if os.Getenv("TWINSPAN_UPDATE") != "" {
@@ -144,7 +144,7 @@ func FuzzDigestLine(f *testing.F) {
 	f.Add("\"\\\n\x00", "\xff\xfe", "{[", math.Inf(1), int64(-1))
 	f.Fuzz(func(t *testing.T, key, value, operation string, number float64, n int64) {
 		s := &Span{trunk: &trunk{traceID: value}, spanID: key, spanWork: &spanWork{
-			component: Component(uint64(n) % uint64(componentCount+3)), operation: operation, start: time.Unix(0, n),
+			component: Component(uint64(n) % uint64(componentCount+3)), operation: operation, start: n,
 			tags: []Tag{String(key, value), Float("f", number), Int(TagRequestSize, n), String(TagURL, value)}, failed: n%2 == 0,
 			remote: value, remoteApp: key,
 			more: &spanExtra{message: value, events: []Event{{Name: key, Tags: []Tag{String(value, key), Float(key, number)}}}}}}
@@ -170,7 +170,7 @@ func FuzzDigestLine(f *testing.F) {
 		statKey := s.statKey(&r)
 		v := statValue{count: 1}
 		e.lineText = newLineText(&Config{App: value, Instance: key, Format: JSON})
-		if line = e.statLine(nil, &statKey, &v, s.start, s.start); !json.Valid(line) {
+		if line = e.statLine(nil, &statKey, &v, lineStart, lineStart); !json.Valid(line) {
 			t.Fatalf("%q", line)
 		}
 	})

@@ -5,7 +5,7 @@ import "strconv"
 // textLine writes SOFATracer's columns and the extra fields as one column more.
 func (e *encoder) textLine(b []byte, s *Span, r *resolved) []byte {
 	spec := s.component.spec()
-	b = e.times.appendNano(b, s.start.UnixNano()+int64(s.duration))
+	b = e.times.appendNano(b, s.start+int64(s.duration))
 	b = appendColumn(b, e.app)
 	b = appendColumn(b, s.traceID)
 	b = appendColumn(b, s.spanID)

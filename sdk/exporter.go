@@ -96,8 +96,8 @@ func (s *Span) data(r *resolved) *SpanData {
 	}
 	return &SpanData{
 		// The id may lie in the span's own memory, from which the request's context hangs.
-		TraceID: s.traceID, Trace: s.trace, SpanID: strings.Clone(s.spanID), ID: s.id8, Parent: s.parent8, State: s.state, Kind: s.kind,
-		Component: s.component, Random: s.random, Start: s.start, Duration: s.duration, Operation: s.operation, ResultCode: s.resultCode,
+		TraceID: s.traceID, Trace: s.trace, SpanID: strings.Clone(s.spanID), ID: s.id8, Parent: s.parent8, State: s.state(), Kind: s.kind,
+		Component: s.component, Random: s.random, Start: time.Unix(0, s.start), Duration: s.duration, Operation: s.operation, ResultCode: s.resultCode,
 		Failed: s.failed, Succeeded: s.succeeded, Message: more.message, Local: s.local, Remote: remote, RemoteApp: s.remoteApp,
 		Business: bag.biz, System: bag.sys, Tags: tags, Events: more.events, Links: more.links,
 		DroppedTags: more.droppedTags, DroppedEvents: more.droppedEvents, DroppedLinks: more.droppedLinks,

@@ -127,9 +127,9 @@ func asksUsual(formats []Propagation) (asked usualKeys) {
 // outgoing is what the formats write.
 type outgoing struct {
 	*Span
-	bag            // the span's and more
-	dotted  string // the id that the other side continues; "" as long as no format needed it
-	*values        // of HTTP headers
+	bag           // the span's and more
+	dotted string // the id that the other side continues; "" as long as no format needed it
+	room          // of HTTP headers
 }
 
 // Inject writes the span's context into a carrier, in the formats given, or without any in those of Config.Inject.
@@ -160,8 +160,8 @@ func (t *Tracer) Inject(r SpanContext, c Carrier, formats ...Propagation) {
 	case r.span != nil:
 		r.span.Inject(c, formats...)
 	case r.valid():
-		s := &Span{kind: Client, spanID: r.spanID, id8: r.id8, trunk: &trunk{tracer: t, traceID: r.traceID, trace: r.trace, state: r.state,
-			sampled: r.sampled, random: r.random}}
+		s := &Span{kind: Client, spanID: r.spanID, id8: r.id8, trunk: &trunk{tracer: t, traceID: r.traceID, trace: r.trace, sampled: r.sampled, random: r.random}}
+		s.setState(r.state)
 		s.bag.Store(r.bag)
 		if s.spanID == "" {
 			s.spanID = r.id8.String()
@@ -204,6 +204,9 @@ func (s *Span) inject(c Carrier, more []Pair, formats []Propagation) {
 	for _, p := range formats {
 		switch p {
 		case W3C:
+			if _, ok := c.(HeaderCarrier); ok && o.values == nil {
+				o.room = newRoom(formats)
+			}
 			o.injectW3C(c)
 		case SOFAHTTP, SOFAText:
 			o.injectSOFA(c, p)
@@ -221,11 +224,32 @@ func (s *Span) inject(c Carrier, more []Pair, formats []Propagation) {
 	}
 }
 
-// values is memory for the lists of HTTP header values, of all usual formats, and for the text of most: one allocation.
-type values struct {
-	list [6]string
-	used int
-	text [96]byte // W3C's two headers, unless a tracestate is long
+// room is memory for HTTP headers: values of lists of one, and the text of W3C's two unless a tracestate is long. All of it is one
+// allocation, of w3cRoom or usualRoom.
+type room struct {
+	values []string
+	text   []byte
+}
+
+const roomText = 96
+
+type w3cRoom struct {
+	text   [roomText]byte
+	values [2]string
+}
+
+type usualRoom struct {
+	text   [roomText]byte
+	values [6]string
+}
+
+func newRoom(formats []Propagation) room {
+	if len(formats) == 1 && formats[0] == W3C {
+		r := new(w3cRoom)
+		return room{r.values[:0], r.text[:0]}
+	}
+	r := new(usualRoom)
+	return room{r.values[:0], r.text[:0]}
 }
 
 // put sets a key of the usual formats. header is its canonical name.
@@ -235,13 +259,13 @@ func (o *outgoing) put(c Carrier, key, header, value string) {
 		c.Set(key, value)
 		return
 	}
-	if o.values == nil || o.values.used == len(o.values.list) {
-		o.values = new(values)
+	n := len(o.values)
+	if n == cap(o.values) {
+		o.room, n = newRoom(nil), 0
 	}
-	v := o.values
-	v.list[v.used] = value
-	v.used++
-	headers[header] = v.list[v.used-1 : v.used : v.used]
+	o.values = o.values[:n+1]
+	o.values[n] = value
+	headers[header] = o.values[n : n+1 : n+1]
 }
 
 // id gives the dotted id that the other side continues.

@@ -135,7 +135,7 @@ func spanOfLine(t *testing.T, c Component, values []member) *Span {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s.start = end
+			s.start = end.UnixNano()
 		case "local.app", "current.thread.name", "sys.baggage", "biz.baggage":
 		case "traceId":
 			s.traceID = text
@@ -152,7 +152,7 @@ func spanOfLine(t *testing.T, c Component, values []member) *Span {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s.start, s.duration = s.start.Add(-d), d
+			s.start, s.duration = s.start-int64(d), d
 		case "error":
 			if text != "" {
 				s.failed, s.own().message = true, text

@@ -278,7 +278,7 @@ func (s *Span) SetRemoteApp(app string) {
 func (s *Span) End() {
 	if s.lock() {
 		s.ended = true
-		s.duration = max(time.Since(s.start), 0)
+		s.duration = max(time.Duration(s.tracer.clock.since()-s.began), 0)
 		s.mu.Unlock()
 		s.tracer.finish(s)
 		s.release()
@@ -289,7 +289,7 @@ func (s *Span) End() {
 func (s *Span) EndAt(at time.Time) {
 	if s.lock() {
 		s.ended = true
-		s.duration = max(at.Sub(s.start), 0)
+		s.duration = s.until(at)
 		s.mu.Unlock()
 		s.tracer.finish(s)
 		s.release()
@@ -332,7 +332,14 @@ func (s *Span) Discard() {
 
 // now gives the present by the clock that the start was read from, so that events lie inside the span whatever the wall
 // clock does.
-func (s *Span) now() time.Time { return s.start.Add(time.Since(s.start)) }
+func (s *Span) now() time.Time {
+	return time.Unix(0, s.start+s.tracer.clock.since()-s.began)
+}
+
+// until gives the duration to a time of the caller's.
+func (s *Span) until(at time.Time) time.Duration {
+	return max(time.Duration(s.tracer.clock.of(at, s.start-s.began)-s.began), 0)
+}
 
 // lock takes the span's lock, if there is a span that has not ended.
 func (s *Span) lock() bool {

@@ -36,7 +36,7 @@ func (s *Span) Context() SpanContext {
 	if s == nil {
 		return SpanContext{}
 	}
-	return SpanContext{span: s, traceID: s.traceID, trace: s.trace, spanID: s.spanID, id8: s.id8, state: s.state,
+	return SpanContext{span: s, traceID: s.traceID, trace: s.trace, spanID: s.spanID, id8: s.id8, state: s.state(),
 		sampled: s.sampled, random: s.random, bag: s.bag.Load()}
 }
 

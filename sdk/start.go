@@ -82,23 +82,25 @@ func (t *Tracer) start(ctx context.Context, o *StartOptions, from *SpanContext, 
 	if parent != nil && parent.tracer == t {
 		s, idText = parent.trunk.child()
 		s.trunk = parent.trunk
-		w.start = s.clock()
+		w.began = t.clock.since()
+		w.start = s.wall(w.began) + w.began
 	} else {
 		first := new(trunkSpan)
 		s = &first.Span
 		s.trunk = &first.own
-		s.tracer, s.begin = t, time.Now()
-		w.start = s.begin
+		w.began = t.clock.since()
+		s.tracer, s.offset = t, t.clock.wall(w.began)
+		w.start = s.offset + w.began
 	}
 	s.ctx, s.spanWork, s.kind = ctx, w, o.Kind
 	if !o.Time.IsZero() {
-		w.start = o.Time
+		w.start, w.began = o.Time.UnixNano(), t.clock.of(o.Time, s.offset)
 	}
 	decides := false // the trace's sampling is decided here, when the baggage is known
 	switch {
 	case parent != nil:
 		if parent.tracer != t { // of another Tracer of this process
-			s.traceID, s.trace, s.state = parent.traceID, parent.trace, parent.state
+			s.traceID, s.trace, s.others = parent.traceID, parent.trace, parent.others
 			s.sampled, s.random = parent.sampled, parent.random
 		}
 		if b := parent.bag.Load(); b != nil {
@@ -205,7 +207,8 @@ func withRandom(prefix string) string {
 
 // below makes s the child or the other half of a span in another process.
 func (s *Span) below(r *SpanContext) {
-	s.traceID, s.trace, s.state, s.random = r.traceID, r.trace, r.state, r.random
+	s.traceID, s.trace, s.random = r.traceID, r.trace, r.random
+	s.setState(r.state)
 	s.sampled = r.sampled
 	s.parent8 = r.id8
 	s.paired = s.kind == Server || s.kind == Consumer

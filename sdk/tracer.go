@@ -18,6 +18,7 @@ type Tracer struct {
 	shards    *shards
 	reporter  *reporter
 	counters  counters
+	clock     clock
 
 	companions sync.Map // of Companion
 }
@@ -67,6 +68,7 @@ func makeTracer(c Config) *Tracer {
 	if resource, err := c.resource(); err == nil { // as well
 		t.resource = resource
 	}
+	t.clock.start()
 	t.reporter = newReporter(t)
 	return t
 }

@@ -27,7 +27,7 @@ func (s *Span) TraceState() string {
 		return ""
 	}
 	if !s.kind.calls() {
-		return s.state
+		return s.state()
 	}
 	return string(s.appendTracestate(nil))
 }
@@ -38,11 +38,11 @@ func (s *Span) appendTracestate(b []byte) []byte {
 	if s.kind.calls() {
 		b = appendState(b, s.spanID, s.id8)
 	}
-	if s.state != "" {
+	if s.others != nil {
 		if len(b) > begin {
 			b = append(b, ',')
 		}
-		b = append(b, s.state...)
+		b = append(b, *s.others...)
 	}
 	return b
 }

@@ -2,7 +2,6 @@ package twinspan
 
 import (
 	"sync/atomic"
-	"time"
 
 	"github.com/twinspan/twinspan/sdk/id"
 )
@@ -12,15 +11,15 @@ type trunk struct {
 	tracer  *Tracer
 	traceID string // as it is logged and sent in SOFATracer's headers
 	trace   id.Trace
-	state   string    // tracestate of others, without our member
-	begin   time.Time // of the first span, by both clocks
+	others  *string // tracestate of others, without our member; nil: none
+	offset  int64   // of the clock
 	sampled bool
-	random  bool // the W3C random-trace-id flag, as it came in
+	random  bool        // the W3C random-trace-id flag, as it came in
+	taken   atomic.Bool // second
 
 	// second is room for one more span and its id, as most requests have: allocations are a quarter of what a span costs.
 	second   Span
 	secondID [16]byte
-	taken    atomic.Bool
 }
 
 // trunkSpan is the first span of a trace in this process, with what the others share: one allocation.
@@ -37,11 +36,18 @@ func (t *trunk) child() (*Span, []byte) {
 	return new(Span), nil
 }
 
-// clock gives the time by the clock that the trace's first span was started by, so that a span lies inside its parent whatever
-// the wall clock does, and reading one clock is enough. A trace that goes on for long follows the wall clock.
-func (t *trunk) clock() time.Time {
-	if since := time.Since(t.begin); since < time.Minute {
-		return t.begin.Add(since)
+// state gives the tracestate of others.
+func (t *trunk) state() string {
+	if t.others == nil {
+		return ""
 	}
-	return time.Now()
+	return *t.others
+}
+
+// setState sets it, while the first span is being started. Few traces have one.
+func (t *trunk) setState(others string) {
+	if others != "" {
+		kept := others // a variable of its own, so that only traces with one allocate it
+		t.others = &kept
+	}
 }

@@ -26,9 +26,6 @@ const (
 
 // injectW3C writes traceparent, tracestate and baggage.
 func (o *outgoing) injectW3C(c Carrier) {
-	if _, ok := c.(HeaderCarrier); ok && o.values == nil {
-		o.values = new(values)
-	}
 	parent, state := o.w3c()
 	o.put(c, keyTraceparent, headerTraceparent, parent)
 	if state != "" {
@@ -53,17 +50,18 @@ func (o *outgoing) w3c() (parent, state string) {
 	}
 	b = append(b, '-', '0', flags)
 	b = o.appendTracestate(b)
-	both := o.values.string(b) // one allocation for two headers
+	both := o.room.string(b) // one allocation for two headers
 	return both[:traceparentLen], both[traceparentLen:]
 }
 
-// string gives a text in the values' memory, if it fits; it is called once.
-func (v *values) string(b []byte) string {
-	if v == nil || len(b) > len(v.text) {
+// string gives a text in the room's memory, if it fits.
+func (r *room) string(b []byte) string {
+	if len(b) > cap(r.text) {
 		return string(b)
 	}
-	n := copy(v.text[:], b)
-	return unsafe.String(&v.text[0], n)
+	text := append(r.text, b...)
+	r.text = nil
+	return unsafe.String(unsafe.SliceData(text), len(text))
 }
 
 // w3c reads traceparent and tracestate.

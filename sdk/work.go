@@ -7,7 +7,8 @@ import (
 
 // spanWork is what a span needs until it has been written: under its lock until End, and then End's alone.
 type spanWork struct {
-	start         time.Time
+	start         int64 // nanoseconds since 1970
+	began         int64 // the same by the clock: nanoseconds after its base
 	scope         *Scope
 	component     Component
 	unset         bool // the status is "unset" unless it is set: StartOptions.Unset
@@ -37,7 +38,9 @@ func (s *Span) release() {
 	w := s.spanWork
 	s.spanWork = nil
 	w.unset, w.failed, w.succeeded, w.counted = false, false, false, false
-	w.operation, w.resultCode = "", ""
+	if w.resultCode != "" {
+		w.resultCode = ""
+	}
 	// Most spans have none of these, and a look is cheaper than writing a pointer while the garbage collector runs.
 	if w.scope != nil {
 		w.scope = nil

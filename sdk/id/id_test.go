@@ -2,6 +2,8 @@ package id
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -89,5 +91,48 @@ func TestAppendHex(t *testing.T) {
 	trace, _ := ParseTrace("0ad1348f1403169275002100356696")
 	if got := string(trace.AppendHex(nil)); got != trace.Hex() {
 		t.Errorf("%s, want %s", got, trace.Hex())
+	}
+}
+
+// TestParseLower tries every byte at every place.
+func TestParseLower(t *testing.T) {
+	const digits = "0123456789abcdef"
+	for place := range 16 {
+		for c := range 256 {
+			text := []byte("f09af19ac3d46ae7")
+			text[place] = byte(c)
+			want, err := strconv.ParseUint(string(text), 16, 64)
+			lower := strings.IndexByte(digits, byte(c)) >= 0
+			if got, ok := ParseLower(string(text)); ok != lower || ok && (err != nil || uint64(got) != want) {
+				t.Fatalf("%q: %s, %v", text, got, ok)
+			}
+		}
+	}
+}
+
+// TestShape holds the arithmetic against the rule for texts.
+func TestShape(t *testing.T) {
+	base := "0ad1348f1403169275002100356696ff"
+	for place := range len(base) {
+		for _, c := range "0123456789abcdef" {
+			text := base[:place] + string(c) + base[place+1:]
+			for _, end := range []int{24, 25, 26, 31, 32} {
+				text := text[:end] + strings.Repeat("f", len(text)-end)
+				trace, n, ok := ParseW3C(text)
+				want := 32
+				if short := strings.TrimRight(text[sofaFixed:], "f"); sofaLen(text[:sofaFixed] + short) {
+					want = sofaFixed + len(short)
+				}
+				if !ok || n != want || trace.IsSOFA() != sofaLen(text[:n]) || trace.String() != text[:n] {
+					t.Fatalf("%s: %d, want %d", text, n, want)
+				}
+			}
+		}
+	}
+	for _, millis := range []string{"0978307199999", "0978307200000", "4133980799999", "4133980800000"} {
+		text := "0ad1348f" + millis + "100056696fff"
+		if _, n, _ := ParseW3C(text[:32]); (n < 32) != sofaLen(strings.TrimRight(text[:32], "f")) {
+			t.Errorf("%s: %d", text, n)
+		}
 	}
 }

@@ -65,23 +65,27 @@ func ParseLower(text string) (s Span, ok bool) {
 	if len(text) != 16 {
 		return 0, false
 	}
-	bad := byte(0)
-	for i := range 16 {
-		v := lowerValue[text[i]]
-		bad |= v
-		s = s<<4 | Span(v&15)
-	}
-	return s, bad <= 15
+	high, ok := lowerHex(text[:8])
+	low, ok2 := lowerHex(text[8:])
+	return Span(high<<32 | low), ok && ok2
 }
 
-// lowerValue is digitValue without capitals. It is read only.
-var lowerValue = func() (t [256]byte) {
-	t = digitValue
-	for i := range byte(6) {
-		t['A'+i] = 255
-	}
-	return t
-}()
+// lowerHex reads 8 lower-case hex digits, all of them at once.
+func lowerHex(text string) (n uint64, ok bool) {
+	const ones = 0x0101010101010101
+	_ = text[7]
+	x := uint64(text[0])<<56 | uint64(text[1])<<48 | uint64(text[2])<<40 | uint64(text[3])<<32 |
+		uint64(text[4])<<24 | uint64(text[5])<<16 | uint64(text[6])<<8 | uint64(text[7])
+	letters := x >> 6 & ones // 1 for 'a' to 'f', and what lies around them
+	low := x & (15 * ones)
+	n = low + 9*letters
+	// Digits are 0x30 to 0x39, letters 0x61 to 0x66: the upper halves have to be these, and the lower ones neither too great nor, of
+	// letters, 0.
+	bad := x&(0xf0*ones) ^ (0x30*ones + 0x30*letters) | (n|low+6*(ones-letters))&(0x10*ones) | letters<<4&^(low+15*ones)
+	n = (n | n>>4) & 0x00ff00ff00ff00ff
+	n = (n | n>>8) & 0x0000ffff0000ffff
+	return (n | n>>16) & 0xffffffff, bad == 0
+}
 
 // digitValue gives the value of a hex digit, 255 for other bytes. It is read only.
 var digitValue = func() (t [256]byte) {

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"hash/fnv"
+	"math/bits"
 )
 
 // Trace is a trace id in its 16-byte form, the one that is stored, compared and sent as W3C trace-id.
@@ -17,6 +18,12 @@ type Trace [16]byte
 const (
 	minMillis = 978307200000
 	maxMillis = 4133980799999
+)
+
+// They, with a hex digit for each decimal one.
+const (
+	minMillisDigits = 0x0978307200000
+	maxMillisDigits = 0x4133980799999
 )
 
 // sofaFixed is the length of all parts of a SOFATracer trace id but the pid: 8 hex digits of the IPv4 address, 13 digits
@@ -69,24 +76,34 @@ func ParseW3C(text string) (t Trace, textLen int, ok bool) {
 	if len(text) != 32 {
 		return t, 0, false
 	}
-	bad := byte(0)
-	for i := range t {
-		hv, lv := lowerValue[text[2*i]], lowerValue[text[2*i+1]]
-		bad |= hv | lv
-		t[i] = hv<<4 | lv
-	}
-	if bad > 15 || t == (Trace{}) {
+	high, ok := ParseLower(text[:16])
+	low, ok2 := ParseLower(text[16:])
+	if !ok || !ok2 || high|low == 0 {
 		return Trace{}, 0, false
 	}
-	textLen = len(text)
-	for textLen > sofaFixed && text[textLen-1] == 'f' {
-		textLen--
-	}
-	if !sofaShape(text[:textLen]) {
-		textLen = len(text)
-	}
+	binary.BigEndian.PutUint64(t[:8], uint64(high))
+	binary.BigEndian.PutUint64(t[8:], uint64(low))
+	textLen, _ = t.shape()
 	return t, textLen, true
 }
+
+// shape gives the length of String's text, and whether t has the shape of a SOFATracer trace id: digits 8 to 20 are decimal and a
+// time within the limits, the rest up to the padding is decimal.
+func (t Trace) shape() (textLen int, sofa bool) {
+	high, low := binary.BigEndian.Uint64(t[:8]), binary.BigEndian.Uint64(t[8:])
+	padding := min(bits.TrailingZeros64(^low)/4, 32-sofaFixed)
+	if padding == 32-sofaFixed || letters(high&0xffffffff) || letters(low>>(4*padding)) {
+		return 32, false
+	}
+	millis := (high&0xffffffff)<<20 | low>>44 // a digit in each four bits, which keep the order of decimal numbers
+	if millis < minMillisDigits || millis > maxMillisDigits {
+		return 32, false
+	}
+	return 32 - padding, true
+}
+
+// letters says that one of the hex digits of n is none of a decimal number.
+func letters(n uint64) bool { return n>>3&(n>>2|n>>1)&0x1111111111111111 != 0 }
 
 // IsZero says that t is no trace id.
 func (t Trace) IsZero() bool { return t == Trace{} }
@@ -102,7 +119,7 @@ func (t Trace) String() string {
 
 // IsSOFA says that t has the shape of a SOFATracer trace id.
 func (t Trace) IsSOFA() bool {
-	_, sofa := t.text()
+	_, sofa := t.shape()
 	return sofa
 }
 
@@ -115,27 +132,17 @@ func (t Trace) text() (text string, sofa bool) {
 // digits writes the digits of String and gives their number; the 32 digits are whole, so that Hex is a longer prefix.
 func (t Trace) digits(digits *[32]byte) (n int, sofa bool) {
 	hex.Encode(digits[:], t[:])
-	n = len(digits)
-	for n > 0 && digits[n-1] == 'f' {
-		n--
-	}
-	if sofaShape(digits[:n]) {
-		return n, true
-	}
-	return len(digits), false
+	return t.shape()
 }
 
 // TextLen gives the length of String. String is a prefix of Hex, so that text that holds Hex holds String too.
 func (t Trace) TextLen() int {
-	var digits [32]byte
-	n, _ := t.digits(&digits)
+	n, _ := t.shape()
 	return n
 }
 
-func sofaLen(s string) bool { return sofaShape(s) }
-
-// sofaShape says whether s is a SOFATracer trace id without padding.
-func sofaShape[T string | []byte](s T) bool {
+// sofaLen says whether s is a SOFATracer trace id without padding.
+func sofaLen(s string) bool {
 	if len(s) <= sofaFixed || len(s) > sofaFixed+7 {
 		return false
 	}
