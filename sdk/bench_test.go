@@ -65,3 +65,20 @@ func BenchmarkUnit(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkLine is what a digest line costs to format, of a span with the attributes of OpenTelemetry's conventions.
+func BenchmarkLine(b *testing.B) {
+	s := lineSpan(Client, Inferred, "GET /book/{id}", String("http.request.method", "GET"), String("url.full", "http://10.0.0.7:8080/book/17"),
+		String("server.address", "10.0.0.7"), Int("server.port", 8080), Int("http.response.status_code", 200))
+	s.scope = NewScope("bench", "", "")
+	var r resolved
+	s.resolve(&r)
+	c := DefaultConfig("payment")
+	e := encoder{lineText: newLineText(&c)}
+	line := make([]byte, 0, chunkBytes)
+	b.ReportAllocs()
+	for b.Loop() {
+		line = e.line(line[:0], s, &r)
+	}
+	b.SetBytes(int64(len(line)))
+}

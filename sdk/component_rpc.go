@@ -126,7 +126,7 @@ func (e *encoder) rpcLine(b []byte, s *Span, spec *componentSpec, r *resolved) [
 }
 
 func (e *encoder) rpcField(b []byte, s *Span, f *field, n int, r *resolved) []byte {
-	key := e.keys[s.component][n]
+	key := e.fieldKeys[s.component][n]
 	switch {
 	case f.typ != maybeField:
 		if text := s.fieldText(f, n, r); text != "" {

@@ -11,6 +11,7 @@ type encoder struct {
 	*lineText
 	times   timeCache
 	starts  secondCache
+	keys    keyCache
 	scratch []byte
 }
 
@@ -21,7 +22,7 @@ type lineText struct {
 	head          string // behind the time, up to the trace id
 	inst          string // ,"instance":"...","operation":
 	resource      string // ,"resource":{...}, or nothing
-	keys          [componentCount][maxFields]string
+	fieldKeys     [componentCount][maxFields]string
 	types         [componentCount]string
 }
 
@@ -35,7 +36,7 @@ func newLineText(c *Config) *lineText {
 	for i := range componentSpecs {
 		spec := &componentSpecs[i]
 		for n := range spec.fields {
-			t.keys[i][n] = string(appendKey(nil, spec.fields[n].key))
+			t.fieldKeys[i][n] = string(appendKey(nil, spec.fields[n].key))
 		}
 		t.types[i] = string(appendField(nil, "type", spec.typ))
 	}
@@ -75,9 +76,9 @@ func (e *encoder) line(b []byte, s *Span, r *resolved) []byte {
 	b = append(b, kindText(s.kind)...)
 	b = appendText(b, s.code(spec))
 	b = append(b, `","current.thread.name":"","time.cost.milliseconds":"`...)
-	b = strconv.AppendInt(b, s.duration.Milliseconds(), 10)
+	b = appendInt(b, s.duration.Milliseconds())
 	b = append(b, `ms"`...)
-	keys := &e.keys[s.component]
+	keys := &e.fieldKeys[s.component]
 	for i := range spec.fields {
 		if f := &spec.fields[i]; !f.optional || !s.absent(f, i, r) {
 			b = s.appendJSONField(append(b, keys[i]...), f, i, r)
@@ -146,9 +147,9 @@ func (e *encoder) extras(b []byte, s *Span, spec *componentSpec, r *resolved) []
 		b = append(append(b, `,"scope":`...), s.scope.json...)
 	}
 	if e.format == Text {
-		b = s.appendAttributes(b, more, spec.notText, r)
+		b = e.appendAttributes(b, s, more, spec.notText, r)
 	} else {
-		b = s.appendAttributes(b, more, nil, r)
+		b = e.appendAttributes(b, s, more, nil, r)
 	}
 	if len(more.events) > 0 {
 		b = append(b, `,"events":[`...)
@@ -223,44 +224,45 @@ func (s *Span) typ(e *encoder) string {
 }
 
 // appendAttributes writes the tags that are no standard fields, if there are any, and those of the given fields.
-func (s *Span) appendAttributes(b []byte, more *spanExtra, fields []int, r *resolved) []byte {
+func (e *encoder) appendAttributes(b []byte, s *Span, more *spanExtra, fields []int, r *resolved) []byte {
 	begin := len(b)
-	b = append(b, `,"attributes":{`...)
-	empty := len(b)
+	b = append(b, `,"attributes":`...)
+	first := len(b) // of the comma in front of each
 	for i := range s.tags {
 		if t := &s.tags[i]; !t.standard {
-			b = appendTag(appendTagKey(b, t.Key), t)
+			b = appendTag(e.keys.append(b, t.Key), t)
 		}
 	}
 	for _, n := range fields {
 		if at := r.std[n]; at != 0 && s.tags[at-1].standard {
-			b = appendTag(appendTagKey(b, s.tags[at-1].Key), &s.tags[at-1])
+			b = appendTag(e.keys.append(b, s.tags[at-1].Key), &s.tags[at-1])
 		}
 	}
 	if more.droppedTags > 0 {
-		b = strconv.AppendInt(appendTagKey(b, "dropped.tags"), int64(more.droppedTags), 10)
+		b = strconv.AppendInt(e.keys.append(b, "dropped.tags"), int64(more.droppedTags), 10)
 	}
 	if more.droppedEvents > 0 {
-		b = strconv.AppendInt(appendTagKey(b, "dropped.events"), int64(more.droppedEvents), 10)
+		b = strconv.AppendInt(e.keys.append(b, "dropped.events"), int64(more.droppedEvents), 10)
 	}
 	if more.droppedLinks > 0 {
-		b = strconv.AppendInt(appendTagKey(b, "dropped.links"), int64(more.droppedLinks), 10)
+		b = strconv.AppendInt(e.keys.append(b, "dropped.links"), int64(more.droppedLinks), 10)
 	}
-	if len(b) == empty {
+	if len(b) == first {
 		return b[:begin]
 	}
+	b[first] = '{'
 	return append(b, '}')
 }
 
 func (s *Span) appendJSONField(b []byte, f *field, n int, r *resolved) []byte {
 	switch {
 	case f.typ == numberField || f.typ == sizeField:
-		return strconv.AppendInt(b, s.fieldNumber(f, n, r), 10)
+		return appendInt(b, s.fieldNumber(f, n, r))
 	case f.typ == maybeField:
 		if r.std[n] == 0 {
 			return append(b, '"', '"')
 		}
-		return strconv.AppendInt(b, s.fieldNumber(f, n, r), 10)
+		return appendInt(b, s.fieldNumber(f, n, r))
 	case f.typ == jsonField:
 		return appendObject(b, s.fieldText(f, n, r))
 	case n == 0 && r.url.scheme != "" && f.key == TagURL && r.std[n] == 0:

@@ -1,7 +1,9 @@
 package twinspan
 
 import (
+	"encoding/binary"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -24,41 +26,82 @@ func appendString(b []byte, s string) []byte {
 	return append(appendText(append(b, '"'), s), '"')
 }
 
-// appendText writes what is between the quotes of a JSON string.
+// appendText writes what is between the quotes of a JSON string. Most texts need no escape: they are copied eight bytes at a time and
+// looked at on the way.
 func appendText(b []byte, s string) []byte {
-	if plainJSON(s) {
-		return append(b, s...)
+	from, n := len(b), len(s)
+	if cap(b)-from < n {
+		b = slices.Grow(b, n)
 	}
-	return escapeJSON(b, s)
+	to := b[from : from+n]
+	if n < 8 {
+		for i := range n {
+			if !plainByte[s[i]] {
+				return escapeJSON(b, s)
+			}
+			to[i] = s[i]
+		}
+		return b[:from+n]
+	}
+	for i := 0; ; i += 8 {
+		if i > n-8 {
+			if i == n {
+				break
+			}
+			i = n - 8 // the last eight, some of which are there already
+		}
+		w := word(s[i : i+8])
+		if special(w) {
+			return escapeJSON(b, s)
+		}
+		binary.LittleEndian.PutUint64(to[i:i+8], w)
+	}
+	return b[:from+n]
 }
 
-// plainJSON says that nothing of s has to be escaped or checked. It looks at eight bytes at a time: a byte below 0x20, a
-// quote, a backslash or a byte of 0x80 and above sets its highest bit in the sum (or a neighbour's, which costs a second look
-// only).
+// plainByte says of a byte that it needs no escape and is ASCII. It is read only.
+var plainByte = func() (t [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		t[c] = c != '"' && c != '\\'
+	}
+	return t
+}()
+
+// plainJSON says that nothing of s has to be escaped or checked.
 func plainJSON(s string) bool {
-	const ones, high = 0x0101010101010101, 0x8080808080808080
-	for len(s) >= 8 {
-		w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-		quote, slash := w^ones*'"', w^ones*'\\'
-		if (w|(w-ones*' ')|(quote-ones)|(slash-ones))&high != 0 {
+	for ; len(s) >= 8; s = s[8:] {
+		if special(word(s)) {
 			return false
 		}
-		s = s[8:]
 	}
 	for i := range len(s) {
-		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+		if !plainByte[s[i]] {
 			return false
 		}
 	}
 	return true
 }
 
+// word gives the first eight bytes, the first one lowest.
+func word(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// special says that one of eight bytes is below 0x20, a quote, a backslash or not ASCII: each of these sets its highest bit in the sum,
+// or a neighbour's, which costs a second look only.
+func special(w uint64) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	quote, slash := w^ones*'"', w^ones*'\\'
+	return (w|(w-ones*' ')|(quote-ones)|(slash-ones))&high != 0
+}
+
 func escapeJSON(b []byte, s string) []byte {
 	from := 0
 	for i := 0; i < len(s); {
 		c := s[i]
-		if c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
+		if plainByte[c] {
 			i++
 			continue
 		}
@@ -90,11 +133,22 @@ func escapeJSON(b []byte, s string) []byte {
 	return append(b, s[from:]...)
 }
 
+// appendInt is strconv's, with a short way for what is usual: unknown sizes and calls of some milliseconds.
+func appendInt(b []byte, n int64) []byte {
+	if uint64(n) < 10 {
+		return append(b, byte('0'+n))
+	}
+	if n == -1 {
+		return append(b, '-', '1')
+	}
+	return strconv.AppendInt(b, n, 10)
+}
+
 // appendTag writes a tag's value with its type. JSON has no NaN and no infinities: they are written as texts.
 func appendTag(b []byte, t *Tag) []byte {
 	switch t.kind {
 	case tagInt:
-		return strconv.AppendInt(b, int64(t.num), 10)
+		return appendInt(b, int64(t.num))
 	case tagBool:
 		return strconv.AppendBool(b, t.num != 0)
 	case tagFloat:
