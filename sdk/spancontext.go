@@ -15,7 +15,8 @@ type SpanContext struct {
 	sampled   bool
 	undecided bool // the other side leaves the sampling decision to us
 	random    bool
-	bag       *bag // nil: none
+	bag       *bag  // nil: none
+	room      *Room // nil: none
 }
 
 // NewSpanContext gives the context of a span of which only what W3C carries is known: tracestate is the header's text. Our
@@ -52,6 +53,9 @@ func (t *Tracer) Extract(c Carrier, formats ...Propagation) SpanContext {
 	}
 	return r
 }
+
+// Use has the first span that starts below r take its memory from room.
+func (r *SpanContext) Use(room *Room) { r.room = room }
 
 // Valid says that the context names a span.
 func (r SpanContext) Valid() bool { return !r.trace.IsZero() }

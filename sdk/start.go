@@ -85,7 +85,12 @@ func (t *Tracer) start(ctx context.Context, o *StartOptions, from *SpanContext, 
 		w.began = t.clock.since()
 		w.start = s.wall(w.began) + w.began
 	} else {
-		first := new(trunkSpan)
+		var first *trunkSpan
+		if remote != nil {
+			first = remote.room.take()
+		} else {
+			first = new(trunkSpan)
+		}
 		s = &first.Span
 		s.trunk = &first.own
 		w.began = t.clock.since()

@@ -28,6 +28,21 @@ type trunkSpan struct {
 	own trunk
 }
 
+// Room is memory for the first span below a SpanContext, for who keeps that one in an allocation of its own anyway: see
+// SpanContext.Use. The zero value is ready.
+type Room struct {
+	first trunkSpan
+	taken atomic.Bool
+}
+
+// take gives the memory to one who asks, once.
+func (r *Room) take() *trunkSpan {
+	if r != nil && r.taken.CompareAndSwap(false, true) {
+		return &r.first
+	}
+	return new(trunkSpan)
+}
+
 // child gives memory for a span below another one of the trace, and for its id.
 func (t *trunk) child() (*Span, []byte) {
 	if !t.taken.Load() && t.taken.CompareAndSwap(false, true) {

@@ -38,6 +38,7 @@ type remote struct {
 	context.Context
 	trace.Span // does nothing
 	native     twinspan.SpanContext
+	room       twinspan.Room // of the span that will start below it, as a rule
 }
 
 // Value gives the remote span for OpenTelemetry's key.

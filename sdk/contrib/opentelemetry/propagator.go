@@ -72,7 +72,9 @@ func (p Propagator) Extract(ctx context.Context, carrier propagation.TextMapCarr
 		ctx = withBaggage(ctx, items, carrier.Get(headerBaggage))
 	}
 	if found.Valid() {
-		ctx = &remote{Context: ctx, Span: p.nothing, native: found}
+		r := &remote{Context: ctx, Span: p.nothing, native: found}
+		r.native.Use(&r.room)
+		ctx = r
 	}
 	return ctx
 }
