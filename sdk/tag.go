@@ -34,6 +34,19 @@ func String(key, value string) Tag { return Tag{Key: key, str: value} }
 // Int makes a tag with an integer.
 func Int(key string, value int64) Tag { return Tag{Key: key, kind: tagInt, num: uint64(value)} }
 
+// SetString makes t what String gives, where it is.
+func (t *Tag) SetString(key, value string) {
+	t.Key, t.kind, t.standard, t.str = key, tagString, false, value
+}
+
+// SetInt makes t what Int gives, where it is.
+func (t *Tag) SetInt(key string, value int64) {
+	t.Key, t.kind, t.standard, t.num = key, tagInt, false, uint64(value)
+	if t.str != "" { // a look is cheaper than writing a pointer while the garbage collector runs
+		t.str = ""
+	}
+}
+
 // Float makes a tag with a floating-point number.
 func Float(key string, value float64) Tag {
 	return Tag{Key: key, kind: tagFloat, num: math.Float64bits(value)}

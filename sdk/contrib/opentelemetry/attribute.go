@@ -19,16 +19,19 @@ func setAttributes(s *twinspan.Span, attributes []attribute.KeyValue) {
 
 // filler gives what writes attributes as tags, those that are not valid as tags without a key.
 func filler(attributes []attribute.KeyValue) func(i int, t *twinspan.Tag) {
-	return func(i int, t *twinspan.Tag) {
-		switch a := &attributes[i]; a.Value.Type() {
-		case attribute.STRING: // most are
-			*t = twinspan.String(string(a.Key), a.Value.AsString())
-		case attribute.INT64:
-			*t = twinspan.Int(string(a.Key), a.Value.AsInt64())
-		default:
-			if *t = (twinspan.Tag{}); a.Valid() {
-				*t = tag(a)
-			}
+	return func(i int, t *twinspan.Tag) { fill(&attributes[i], t) }
+}
+
+// fill is a function of its own: what is called in a closure that is inlined somewhere is not inlined there.
+func fill(a *attribute.KeyValue, t *twinspan.Tag) {
+	switch a.Value.Type() {
+	case attribute.STRING: // most are
+		t.SetString(string(a.Key), a.Value.AsString())
+	case attribute.INT64:
+		t.SetInt(string(a.Key), a.Value.AsInt64())
+	default:
+		if *t = (twinspan.Tag{}); a.Valid() {
+			*t = tag(a)
 		}
 	}
 }
