@@ -158,6 +158,15 @@ func SpanFromContext(ctx context.Context) *Span {
 	return s
 }
 
+// SpanAlone gives the span that ctx carries if a look-up in ctx would find nothing else of interest to a propagator: ctx is what the
+// span's start gave, and there was never any baggage, here or around. Else it gives nil.
+func SpanAlone(ctx context.Context) *Span {
+	if c, ok := ctx.(*spanContext); ok && c.bag.Load() == nil {
+		return (*Span)(c)
+	}
+	return nil
+}
+
 // ContextWithSpan gives a context that carries s, such as for a goroutine that outlives the request's context.
 func ContextWithSpan(ctx context.Context, s *Span) context.Context {
 	if s == nil {

@@ -18,31 +18,24 @@ var attributeOption = func() reflect.Type {
 	return t
 }()
 
-// usualOptions is the number of a span's options beside its attributes that cost no allocation.
-const usualOptions = 6
-
 // startConfig reads the options of a span, and gives the attributes of one trace.WithAttributes as they are. With
 // trace.NewSpanStartConfig alone they would be copied twice, which is a quarter of what it costs to start a span with five.
 func startConfig(options []trace.SpanStartOption) (trace.SpanConfig, []attribute.KeyValue) {
-	var room [usualOptions]trace.SpanStartOption
-	others := room[:0]
-	var attributes []attribute.KeyValue
-	found := false
-	for _, o := range options {
-		if reflect.TypeOf(o) != attributeOption || attributeOption == nil {
-			others = append(others, o)
+	// The attributes are the last option as a rule, or the first.
+	for _, at := range [...]int{len(options) - 1, 0} {
+		if at >= len(options) || at < 0 || reflect.TypeOf(options[at]) != attributeOption {
 			continue
 		}
-		if found { // more than one: in their order
-			config := trace.NewSpanStartConfig(options...)
-			return config, config.Attributes()
+		others := options[:at]
+		if at == 0 {
+			others = options[1:]
 		}
-		list := reflect.ValueOf(o)
-		attributes, found = unsafe.Slice((*attribute.KeyValue)(list.UnsafePointer()), list.Len()), true
+		if config := trace.NewSpanStartConfig(others...); len(config.Attributes()) == 0 {
+			list := reflect.ValueOf(options[at])
+			return config, unsafe.Slice((*attribute.KeyValue)(list.UnsafePointer()), list.Len())
+		}
+		break // there are more, which stay in their order
 	}
-	config := trace.NewSpanStartConfig(others...)
-	if !found {
-		attributes = config.Attributes() // of options of other types
-	}
-	return config, attributes
+	config := trace.NewSpanStartConfig(options...)
+	return config, config.Attributes()
 }

@@ -32,6 +32,10 @@ func (p Propagator) Inject(ctx context.Context, carrier propagation.TextMapCarri
 		return
 	}
 	c := carrierOf(carrier)
+	if native := twinspan.SpanAlone(ctx); native != nil {
+		native.Inject(c)
+		return
+	}
 	b := baggage.FromContext(ctx)
 	if b.Len() > 0 && p.writes(twinspan.W3C) {
 		carrier.Set(headerBaggage, b.String()) // with the properties of its items, which only this format has

@@ -40,7 +40,10 @@ func Twinspan(s trace.Span) *twinspan.Span {
 
 // End is trace.Span's. Called by defer in a panic, it records the panic, which goes on.
 func (s *span) End(options ...trace.SpanEndOption) {
-	config := trace.NewSpanEndConfig(options...)
+	var config trace.SpanConfig
+	if len(options) > 0 {
+		config = trace.NewSpanEndConfig(options...)
+	}
 	if recovered := recover(); recovered != nil {
 		defer panic(recovered)
 		list := []twinspan.Tag{twinspan.String(exceptionType, typeName(recovered)), twinspan.String(exceptionMessage, fmt.Sprint(recovered))}
