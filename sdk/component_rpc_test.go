@@ -67,7 +67,8 @@ func TestSOFARPCLines(t *testing.T) {
 				var r resolved
 				s.resolve(&r)
 				if stats {
-					key := s.statKey(&r)
+					var key statKey
+					s.statKey(&key, &r)
 					got = append(got, string(e.statLine(nil, &key, &statValue{count: 2, millis: 24}, lineStart, lineStart.Add(5*time.Second))))
 				} else {
 					got = append(got, string(e.line(nil, s, &r)))

@@ -70,7 +70,9 @@ func TestGoldenLines(t *testing.T) {
 		for _, s := range goldenSpans() {
 			var r resolved
 			s.resolve(&r)
-			key, v := s.statKey(&r), &statValue{count: 2, errors: 1, millis: 24}
+			var key statKey
+			s.statKey(&key, &r)
+			v := &statValue{count: 2, errors: 1, millis: 24}
 			v.latency.AddN(int64(s.duration), 2)
 			b = e.statLine(b, &key, v, lineStart, lineStart.Add(5*time.Second))
 		}
@@ -167,7 +169,8 @@ func FuzzDigestLine(f *testing.F) {
 		if line = e.line(nil, s, &r); strings.Count(string(line), "\n") != 1 {
 			t.Fatalf("%q", line)
 		}
-		statKey := s.statKey(&r)
+		var statKey statKey
+		s.statKey(&statKey, &r)
 		v := statValue{count: 1}
 		e.lineText = newLineText(&Config{App: value, Instance: key, Format: JSON})
 		if line = e.statLine(nil, &statKey, &v, lineStart, lineStart); !json.Valid(line) {

@@ -235,7 +235,8 @@ func TestStatLinesAreJavas(t *testing.T) {
 		s := &Span{trunk: &trunk{}, spanWork: &spanWork{component: l.component, operation: "call"}}
 		var r resolved
 		s.resolve(&r)
-		key := s.statKey(&r)
+		var key statKey
+		s.statKey(&key, &r)
 		line := string(e.statLine(nil, &key, &statValue{count: 1}, time.Unix(0, 0), time.Unix(5, 0)))
 		if l.format == Text {
 			got, want := strings.Count(line, ","), strings.Count(l.text, ",")+1 // and our own column

@@ -54,7 +54,8 @@ func newStatTable(maxKeys int) statTable {
 
 // add counts a span that has ended.
 func (t *statTable) add(tracer *Tracer, s *Span, r *resolved) {
-	key := s.statKey(r)
+	var key statKey
+	s.statKey(&key, r)
 	at := &t.recent[key.slot()]
 	entry := *at
 	if entry == nil || entry.key != key {
@@ -89,21 +90,27 @@ func (t *statTable) entry(tracer *Tracer, key *statKey) *statEntry {
 
 // slot gives a key's place in the cache.
 func (k *statKey) slot() uint {
-	h := uint(k.component)<<3 ^ uint(k.kind) ^ uint(len(k.operation))<<1
+	h := uint(k.component)<<3 ^ uint(k.kind)
 	if k.success {
 		h ^= 32
 	}
-	for _, s := range [...]string{k.operation, k.fields[0], k.fields[1]} {
-		if n := len(s); n > 0 {
-			h = h*31 ^ uint(s[n-1]) ^ uint(s[n/2])<<2
-		}
-	}
+	h = mix(mix(mix(h, k.operation), k.fields[0]), k.fields[1])
 	return h % recentKeys
 }
 
-func (s *Span) statKey(r *resolved) statKey {
+// mix takes a text into a hash, by what tells names apart as a rule.
+func mix(h uint, s string) uint {
+	n := len(s)
+	if n == 0 {
+		return h
+	}
+	return h*31 ^ uint(n)<<1 ^ uint(s[n-1]) ^ uint(s[n/2])<<2
+}
+
+// statKey fills a key, which is empty.
+func (s *Span) statKey(key *statKey, r *resolved) {
 	spec := s.component.spec()
-	key := statKey{component: s.component, kind: s.kind, operation: s.operation, remoteApp: s.remoteApp}
+	key.component, key.kind, key.operation, key.remoteApp = s.component, s.kind, s.operation, s.remoteApp
 	key.success = spec.success(s.resultCode, s.failed)
 	key.loadTest = s.bag.Load().loadTest()
 	for n, at := range spec.statFields {
@@ -129,15 +136,11 @@ func (s *Span) statKey(r *resolved) statKey {
 	if len(key.remoteApp) > maxStatText {
 		key.remoteApp = cut(key.remoteApp, maxStatText)
 	}
-	return key
 }
 
 // route gives an HTTP operation without its method.
 func route(operation string) string {
-	if _, path, ok := strings.Cut(operation, " "); ok {
-		return path
-	}
-	return operation
+	return operation[strings.IndexByte(operation, ' ')+1:]
 }
 
 // overflow gives the key under which what is too much is counted. There are at most 2*2*5 for each component.
