@@ -9,6 +9,7 @@ import (
 	"runtime/pprof"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -42,6 +43,9 @@ func cpu() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
+// piece is the number of units that a goroutine takes at once.
+const piece = 1000
+
 func cost(t contender, dir string, units, procs int, profile string) (costResult, error) {
 	run, err := t.start(dir)
 	if err != nil {
@@ -49,17 +53,20 @@ func cost(t contender, dir string, units, procs int, profile string) (costResult
 	}
 	unit := func(n int) {
 		var all sync.WaitGroup
-		for p := range procs {
+		var taken atomic.Int64 // by pieces, so that a CPU that something else slows down does not hold up the others' end
+		for range procs {
 			all.Go(func() {
 				in, out := t.headers(), http.Header{}
-				for range n / procs {
-					run.unit(in, out)
+				for taken.Add(piece) <= int64(n) {
+					for range piece {
+						run.unit(in, out)
+					}
 				}
-				_ = p
 			})
 		}
 		all.Wait()
 	}
+	units = units / piece * piece
 	unit(units / 10) // warm
 	run.flush()
 	runtime.GC()
