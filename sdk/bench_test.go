@@ -82,3 +82,23 @@ func BenchmarkLine(b *testing.B) {
 	}
 	b.SetBytes(int64(len(line)))
 }
+
+func BenchmarkResolve(b *testing.B) {
+	s := lineSpan(Client, Inferred, "GET /book/{id}", String("http.request.method", "GET"), String("url.full", "http://10.0.0.7:8080/book/17"),
+		String("server.address", "10.0.0.7"), Int("server.port", 8080), Int("http.response.status_code", 200))
+	for b.Loop() {
+		s.component, s.remote, s.resultCode = Inferred, "", ""
+		var r resolved
+		s.resolve(&r)
+	}
+}
+
+func BenchmarkResolveServer(b *testing.B) {
+	s := lineSpan(Server, Inferred, "GET /pay/{id}", String("http.request.method", "GET"), String("url.path", "/pay/17"),
+		String("http.route", "/pay/{id}"), String("user.tier", "gold"), Int("http.response.status_code", 200))
+	for b.Loop() {
+		s.component, s.remote, s.resultCode = Inferred, "", ""
+		var r resolved
+		s.resolve(&r)
+	}
+}
