@@ -39,10 +39,11 @@ const (
 	shardLines = 256                // the least that a shard of several may hold
 	// wakeAt is the number of full chunks of a shard at which the writer is woken before its next round: it is a request that waits
 	// for the system call that wakes it.
-	wakeAt = 8
+	wakeAt = 24
 	// maxBehind is the number of full chunks of a shard at which the writer is let run first: woken long ago, it has found no CPU, and
-	// lines that wait longer are written from memory that the CPU's cache has lost meanwhile, or fill the queue.
-	maxBehind = 12
+	// lines that wait longer fill the queue. The more there is to write at once, the less a line costs the file system, until the lines
+	// no longer lie in the CPU's cache.
+	maxBehind = 32
 )
 
 // shards finds the shard of the CPU that the caller runs on.
@@ -95,7 +96,7 @@ func (t *Tracer) finish(s *Span) {
 	sh.spans++
 	sh.stats.add(t, s, &r)
 	done := !logs || t.write(sh, s, &r)
-	behind := len(sh.full) >= maxBehind
+	behind := t.behind(sh)
 	sh.mu.Unlock()
 	if !done {
 		sh = t.overflow(s, &r)
@@ -107,6 +108,11 @@ func (t *Tracer) finish(s *Span) {
 	if s.sampled || r.kept != "" {
 		t.export(s, &r)
 	}
+}
+
+// behind says that the writer is to run first: see maxBehind. Where the queue is short that is when three quarters of it are full.
+func (t *Tracer) behind(sh *shard) bool {
+	return len(sh.full) >= maxBehind || sh.lines >= t.shards.maxLines/4*3 || sh.bytes >= t.shards.maxBytes/4*3
 }
 
 // write puts the line of a span into a shard, which is locked; false if it is full.
