@@ -102,8 +102,9 @@ type componentSpec struct {
 	statKey, statText []string
 	// statFields says for each of statKey but the app which standard field it is, or routeField; withStatFields fills it in.
 	statFields []int
-	// counted are the keys of the tags that statFields come from.
-	counted []string
+	// counted are the keys of the tags that statFields come from; countedLengths is to them what lengths is to fields.
+	counted        []string
+	countedLengths uint64
 	// text are the columns of text lines where they are not those of fields; withText fills in which fields textAt and
 	// what fields have none.
 	text            []string
@@ -205,6 +206,7 @@ func withStatFields(specs [componentCount]componentSpec) [componentCount]compone
 			}
 			c.statFields = append(c.statFields, c.index(key))
 			c.counted = append(c.counted, key)
+			c.countedLengths |= 1 << (len(key) & 63)
 		}
 	}
 	return specs
@@ -212,12 +214,8 @@ func withStatFields(specs [componentCount]componentSpec) [componentCount]compone
 
 // counts says that stat lines of the component go by a tag.
 func (c Component) counts(key string) bool {
-	for _, k := range c.spec().counted {
-		if k == key {
-			return true
-		}
-	}
-	return false
+	spec := c.spec()
+	return spec.countedLengths>>(len(key)&63)&1 != 0 && slices.Contains(spec.counted, key)
 }
 
 // success is SOFATracer's rule for "success" in stat lines.

@@ -17,11 +17,25 @@ const Scale = 4
 const perOctave = 1 << Scale
 
 // uppers[k] is 2^((k+1)/perOctave) as a fixed-point number with 63 fraction bits, for the index of a mantissa.
-var uppers = func() (u [perOctave - 1]uint64) {
-	for k := range u {
+var uppers = func() (u [perOctave]uint64) {
+	for k := range perOctave - 1 {
 		u[k] = uint64(math.Exp2(float64(k+1)/perOctave) * (1 << 63))
 	}
+	u[perOctave-1] = math.MaxUint64
 	return u
+}()
+
+// cellBits is the number of a mantissa's first fraction bits that leave at most one bound to look at: cells are narrower than buckets.
+const cellBits = 8
+
+// cells gives the least bucket that a mantissa with these bits may be in.
+var cells = func() (c [1 << cellBits]uint8) {
+	for i := range c {
+		for least := 1<<63 | uint64(i)<<(63-cellBits); uppers[c[i]] < least; {
+			c[i]++
+		}
+	}
+	return c
 }()
 
 // H counts values, by convention durations in nanoseconds. The zero value is empty and ready. Values of 0 and less are
@@ -46,13 +60,10 @@ func Index(v int64) int {
 		return exp*perOctave - 1
 	}
 	m := u << (63 - exp) // 1.xxx with 63 fraction bits
-	k := 0               // the least for which m <= uppers[k]
-	for step := perOctave / 2; step > 0; step /= 2 {
-		if m > uppers[k+step-1] {
-			k += step
-		}
-	}
-	return exp*perOctave + k
+	// The least k for which m <= uppers[k], without branches that nobody could foresee.
+	k := cells[m>>(63-cellBits)%(1<<cellBits)]
+	_, above := bits.Sub64(uppers[k], m, 0)
+	return exp*perOctave + int(k) + int(above)
 }
 
 // Upper gives the upper, inclusive bound of bucket i.
