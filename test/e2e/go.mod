@@ -7,6 +7,8 @@ require (
 	github.com/twinspan/twinspan/sdk/contrib/nethttp v0.0.0
 )
 
+require go.opentelemetry.io/otel/trace v1.47.0 // indirect
+
 replace (
 	github.com/twinspan/twinspan/sdk => ../../sdk
 	github.com/twinspan/twinspan/sdk/contrib/nethttp => ../../sdk/contrib/nethttp

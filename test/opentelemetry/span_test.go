@@ -2,6 +2,7 @@ package opentelemetry
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -125,6 +126,7 @@ type line struct {
 	Error     string `json:"error"`
 	ID        string `json:"span.id8"`
 	Parent    string `json:"parent.id8"`
+	Twin      string `json:"twin.id8"`
 	Scope     struct {
 		Name    string `json:"name"`
 		Version string `json:"version"`
@@ -180,7 +182,7 @@ func fromLogs(t *testing.T, dir string) (all []span, files map[string]int) {
 			text += "\nlink to " + called[link.Span] + " " + fromJSON(link.Attributes)
 		}
 		// Dotted ids repeat from trace to trace.
-		all = append(all, span{id: l.Trace + l.ID, parent: l.Trace + l.Parent, text: text})
+		all = append(all, span{id: l.Trace + l.ID, parent: l.Trace + cmp.Or(l.Parent, l.Twin), text: text})
 	}
 	return all, files
 }

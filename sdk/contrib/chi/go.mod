@@ -1,6 +1,6 @@
 module github.com/twinspan/twinspan/sdk/contrib/chi
 
-go 1.26
+go 1.26.0
 
 require (
 	github.com/twinspan/twinspan/sdk v0.0.0
@@ -8,6 +8,8 @@ require (
 )
 
 require github.com/go-chi/chi/v5 v5.3.2
+
+require go.opentelemetry.io/otel/trace v1.47.0 // indirect
 
 // Until the first tag of the sdk: consumers of a checkout need the same lines with their own path.
 replace github.com/twinspan/twinspan/sdk => ../..

@@ -1,6 +1,6 @@
 module github.com/twinspan/twinspan/sdk/contrib/echo
 
-go 1.26
+go 1.26.0
 
 require (
 	github.com/labstack/echo/v4 v4.15.4
@@ -14,6 +14,7 @@ require (
 	github.com/mattn/go-isatty v0.0.22 // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect
 	github.com/valyala/fasttemplate v1.2.2 // indirect
+	go.opentelemetry.io/otel/trace v1.47.0 // indirect
 	golang.org/x/crypto v0.53.0 // indirect
 	golang.org/x/net v0.56.0 // indirect
 	golang.org/x/sys v0.46.0 // indirect

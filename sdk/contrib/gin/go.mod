@@ -1,6 +1,6 @@
 module github.com/twinspan/twinspan/sdk/contrib/gin
 
-go 1.26
+go 1.26.0
 
 require (
 	github.com/gin-gonic/gin v1.11.0
@@ -30,6 +30,7 @@ require (
 	github.com/quic-go/quic-go v0.54.0 // indirect
 	github.com/twitchyliquid64/golang-asm v0.15.1 // indirect
 	github.com/ugorji/go/codec v1.3.0 // indirect
+	go.opentelemetry.io/otel/trace v1.47.0 // indirect
 	go.uber.org/mock v0.5.0 // indirect
 	golang.org/x/arch v0.20.0 // indirect
 	golang.org/x/crypto v0.40.0 // indirect
