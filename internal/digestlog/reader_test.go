@@ -350,3 +350,21 @@ func TestPercentInSQL(t *testing.T) {
 		}
 	}
 }
+
+// TestParentIsTheTwin: a server half's line says the client half once; older lines said it twice.
+func TestParentIsTheTwin(t *testing.T) {
+	const head = `{"time":"2026-11-23 08:36:43.963","local.app":"pay","traceId":"c00002021795423003557100228074","spanId":"0.1","span.kind":"server","result.code":"200",` +
+		`"current.thread.name":"","time.cost.milliseconds":"12ms","request.url":"http://pay/17","method":"GET","req.size.bytes":-1,"resp.size.bytes":-1,"error":"",` +
+		`"sys.baggage":"","biz.baggage":"","start.ns":"1795423003951234567","duration.ns":12345678,"span.id8":"c20d4b7d4e6982a8",`
+	const tail = `"instance":"pay-1","operation":"GET /pay/{id}","status":"ok","type":"http"}` + "\n"
+	for _, ids := range []string{`"twin.id8":"4e18dd181d0a2066",`, `"parent.id8":"4e18dd181d0a2066","twin.id8":"4e18dd181d0a2066",`} {
+		r := readRecords(t, Source{Name: "http-server-digest.log", Zone: time.UTC}, []byte(head+ids+tail))[0]
+		if r.Err != nil || r.Half.Parent != id.SpanOf("0.1") || r.Half.Twin != id.SpanOf("0.1") || r.Half.Span != id.ServerSpanOf("0.1") {
+			t.Errorf("%s: %+v", ids, r)
+		}
+	}
+	r := readRecords(t, Source{Name: "http-server-digest.log", Zone: time.UTC}, []byte(head+tail))[0]
+	if r.Err != nil || r.Half.Parent != 0 || r.Half.Twin != 0 {
+		t.Errorf("a root: %+v", r)
+	}
+}
