@@ -16,7 +16,7 @@ import (
 // A Span is never reused, so that a late caller can see no other span's data and change nothing that is written: what may be
 // used again lies behind a pointer that End takes away, under the Span's lock.
 type Span struct {
-	otelSpan                 // nil, and without a method that anybody calls
+	otelSpan                 //nolint:unused // nil; its method makes the conversion of contrib/opentelemetry possible
 	ctx      context.Context // what Start was given: spanContext
 	*trunk
 	*spanWork        // until the end
@@ -33,7 +33,7 @@ type Span struct {
 
 // otelSpan is what OpenTelemetry's API asks every Span to have in it. It stands here so that a *Span becomes a span of that API by
 // a conversion, without memory of its own: see ContextFace.
-type otelSpan = embedded.Span
+type otelSpan = embedded.Span //nolint:unused // see there
 
 // twin8 is the calling half's id, of server and consumer spans; 0 when there is none.
 func (s *Span) twin8() id.Span {
