@@ -265,3 +265,27 @@ func TestSuccessIsSOFATracers(t *testing.T) {
 		t.Error("without HTTP codes it goes by the error")
 	}
 }
+
+// TestEscapedText holds what looks at eight bytes at a time against a replacer, for every byte at every place.
+func TestEscapedText(t *testing.T) {
+	column, extra := strings.NewReplacer(",", "%2C", "\n", "%0A", "\r", "%0D"), strings.NewReplacer(",", "%2C", "%", "%25")
+	check := func(s string) {
+		if got := string(appendColumn([]byte("x"), s)); got != "x,"+column.Replace(s) {
+			t.Fatalf("%q: %q", s, got)
+		}
+		if got := string(appendJSONColumn([]byte("x"), []byte(s))); got != "x,"+extra.Replace(s) {
+			t.Fatalf("%q: %q", s, got)
+		}
+	}
+	for _, n := range []int{0, 1, 7, 8, 9, 16, 23} {
+		for at := range n {
+			for c := range 256 {
+				s := strings.Repeat("a", at) + string([]byte{byte(c)}) + strings.Repeat("b", n-at-1)
+				check(s)
+				check(s + s)
+				check(strings.ReplaceAll(s, "a", ","))
+				check(strings.ReplaceAll(s, "b", "%"))
+			}
+		}
+	}
+}

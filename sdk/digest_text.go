@@ -1,6 +1,11 @@
 package twinspan
 
-import "strconv"
+import (
+	"encoding/binary"
+	"math/bits"
+	"strconv"
+	"unsafe"
+)
 
 // textLine writes SOFATracer's columns and the extra fields as one column more.
 func (e *encoder) textLine(b []byte, s *Span, r *resolved) []byte {
@@ -30,36 +35,43 @@ func (e *encoder) textLine(b []byte, s *Span, r *resolved) []byte {
 
 // appendColumn writes a comma and a text in which nothing can be taken for the next column or line.
 func appendColumn(b []byte, s string) []byte {
-	b = append(b, ',')
+	return appendEscaped(append(b, ','), s, [...]byte{',', '\n', '\r'})
+}
+
+// appendJSONColumn writes a comma and JSON whose commas are "%2C" and whose '%' are "%25".
+func appendJSONColumn(b, json []byte) []byte {
+	return appendEscaped(append(b, ','), unsafe.String(unsafe.SliceData(json), len(json)), [...]byte{',', '%', '%'})
+}
+
+// appendEscaped writes a text with certain bytes as '%' and two hex digits. It looks at eight bytes at a time.
+func appendEscaped(b []byte, s string, escaped [3]byte) []byte {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	p, q, r := ones*uint64(escaped[0]), ones*uint64(escaped[1]), ones*uint64(escaped[2])
+	for len(s) >= 8 {
+		w := word(s)
+		x, y, z := w^p, w^q, w^r // a byte that is escaped is 0 in one of them
+		b = binary.LittleEndian.AppendUint64(b, w)
+		found := ((x-ones)&^x | (y-ones)&^y | (z-ones)&^z) & high // its highest bit; what lies above the first is not to be relied on
+		if found == 0 {
+			s = s[8:]
+			continue
+		}
+		n := bits.TrailingZeros64(found) / 8
+		b = appendPercent(b[:len(b)-8+n], s[n])
+		s = s[n+1:]
+	}
 	for i := range len(s) {
-		switch c := s[i]; c {
-		case ',':
-			b = append(b, "%2C"...)
-		case '\n':
-			b = append(b, "%0A"...)
-		case '\r':
-			b = append(b, "%0D"...)
-		default:
+		if c := s[i]; c == escaped[0] || c == escaped[1] || c == escaped[2] {
+			b = appendPercent(b, c)
+		} else {
 			b = append(b, c)
 		}
 	}
 	return b
 }
 
-// appendJSONColumn writes a comma and JSON whose commas are "%2C" and whose '%' are "%25".
-func appendJSONColumn(b, json []byte) []byte {
-	b = append(b, ',')
-	for _, c := range json {
-		switch c {
-		case ',':
-			b = append(b, "%2C"...)
-		case '%':
-			b = append(b, "%25"...)
-		default:
-			b = append(b, c)
-		}
-	}
-	return b
+func appendPercent(b []byte, c byte) []byte {
+	return append(b, '%', upperHex[c>>4], upperHex[c&15])
 }
 
 // appendTextFields writes a component's text columns.
