@@ -187,18 +187,16 @@ func (s *Span) nextChild(text []byte) string {
 	if len(s.spanID) > maxSpanID {
 		return foreignChild(s.id8)
 	}
-	var buf [64]byte
-	b := append(buf[:0], s.spanID...)
+	if text == nil {
+		text = make([]byte, 0, len(s.spanID)+8)
+	}
+	b := append(text, s.spanID...)
 	if s.kind.calls() {
 		b = append(b, ".0"...)
 	}
 	b = append(b, '.')
 	b = strconv.AppendUint(b, uint64(n), 10)
-	if len(b) > cap(text) {
-		return string(b)
-	}
-	text = append(text, b...)
-	return unsafe.String(unsafe.SliceData(text), len(text))
+	return unsafe.String(unsafe.SliceData(b), len(b))
 }
 
 // foreignChild gives a dotted id below a span of which only the 8-byte id is known, or whose children cannot be numbered.

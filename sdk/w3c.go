@@ -36,8 +36,11 @@ func (o *outgoing) injectW3C(c Carrier) {
 
 // w3c gives traceparent and tracestate.
 func (o *outgoing) w3c() (parent, state string) {
-	var buf [traceparentLen + 128]byte // longer tracestates cost an allocation
-	b := append(buf[:0], "00-"...)
+	b := o.room.text // one allocation for two headers; longer tracestates cost another one
+	if o.room.text = nil; b == nil {
+		b = make([]byte, 0, roomText)
+	}
+	b = append(b, "00-"...)
 	b = o.trace.AppendHex(b)
 	b = append(b, '-')
 	b = o.id8.AppendHex(b)
@@ -50,18 +53,8 @@ func (o *outgoing) w3c() (parent, state string) {
 	}
 	b = append(b, '-', '0', flags)
 	b = o.appendTracestate(b)
-	both := o.room.string(b) // one allocation for two headers
+	both := unsafe.String(unsafe.SliceData(b), len(b)) // nobody has b any more
 	return both[:traceparentLen], both[traceparentLen:]
-}
-
-// string gives a text in the room's memory, if it fits.
-func (r *room) string(b []byte) string {
-	if len(b) > cap(r.text) {
-		return string(b)
-	}
-	text := append(r.text, b...)
-	r.text = nil
-	return unsafe.String(unsafe.SliceData(text), len(text))
 }
 
 // w3c reads traceparent and tracestate.
