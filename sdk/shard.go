@@ -110,8 +110,12 @@ func (t *Tracer) finish(s *Span) {
 	}
 }
 
-// behind says that the writer is to run first: see maxBehind. Where the queue is short that is when three quarters of it are full.
+// behind says that the writer is to run first: see maxBehind. Where the queue is short that is when three quarters of it are full. It is
+// said to one in some spans only: on several CPUs the writer may be at work on another one.
 func (t *Tracer) behind(sh *shard) bool {
+	if sh.lines%16 != 0 {
+		return false
+	}
 	return len(sh.full) >= maxBehind || sh.lines >= t.shards.maxLines/4*3 || sh.bytes >= t.shards.maxBytes/4*3
 }
 
