@@ -130,6 +130,9 @@ func costs(tracers []contender, rounds, units int, dir string) error {
 	return nil
 }
 
+// scaleUnits makes the measurements of throughput longer than those of cost: a tenth of a second is soon lost to something else.
+const scaleUnits = 3
+
 func scales(tracers []contender, rounds, units int, dir string) error {
 	fmt.Println("| tracer | CPU ns on 1 | on 2 | units/s on 1, best | on 2, best | ratio |")
 	fmt.Println("|---|---:|---:|---:|---:|---:|")
@@ -139,7 +142,7 @@ func scales(tracers []contender, rounds, units int, dir string) error {
 		for range rounds {
 			for procs := 1; procs <= 2; procs++ {
 				var r costResult
-				if err := child(t.name, "cost", units, dir, procs, &r); err != nil {
+				if err := child(t.name, "cost", scaleUnits*units, dir, procs, &r); err != nil {
 					return err
 				}
 				cpu[procs] = append(cpu[procs], r.CPU)
