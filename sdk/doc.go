@@ -11,8 +11,7 @@
 //	ctx, span := tracer.Start(ctx, twinspan.Internal, twinspan.Biz, "charge")
 //	defer span.End()
 //
-// The package is not for reading logs (the server's part) and has no dependency but the standard library and one package of OpenTelemetry's
-// API that is a list of interfaces. All exported
-// methods of *Tracer and *Span are safe for concurrent use, and a nil *Tracer or *Span does nothing, so that code may be
-// instrumented without asking whether tracing is on.
+// The package is not for reading logs (the server's part). It depends on the standard library and one package of OpenTelemetry's API,
+// which is a list of interfaces. All exported methods of *Tracer and *Span are safe for concurrent use, and a nil *Tracer or *Span does
+// nothing, so that code may be instrumented without asking whether tracing is on.
 package twinspan

@@ -75,3 +75,30 @@ func TestHasSamplingRules(t *testing.T) {
 		t.Error("no tracer has rules")
 	}
 }
+
+// TestTagsAtTheStartAreKept: a span has the tags that it starts with, also in memory that a span used before of which only what is
+// counted was kept.
+func TestTagsAtTheStartAreKept(t *testing.T) {
+	var spans listExporter
+	tracer := newTracer(t, func(c *Config) { c.Exporters, c.SamplePercentage = []Exporter{&spans}, 0 })
+	for range 100 {
+		_, s := tracer.Start(t.Context(), Internal, Biz, "counted")
+		s.SetTag("city", "Bern")
+		s.End()
+	}
+	if err := tracer.SetSampling(Sampling{Percentage: 100}); err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		_, s := tracer.StartSpan(t.Context(), &StartOptions{Kind: Internal, Component: Biz, Operation: "logged", Tags: []Tag{String("city", "Bern")}})
+		s.End()
+	}
+	if len(spans) != 100 {
+		t.Fatalf("%d spans", len(spans))
+	}
+	for _, d := range spans {
+		if len(d.Tags) != 1 || d.Tags[0] != String("city", "Bern") {
+			t.Fatalf("%+v", d.Tags)
+		}
+	}
+}
