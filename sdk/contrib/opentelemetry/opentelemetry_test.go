@@ -385,3 +385,38 @@ func TestNilTracer(t *testing.T) {
 		t.Error("a nil tracer traces")
 	}
 }
+
+// TestSpansBelowOneRemoteParent: several spans may start below what was extracted once; the first one's memory is nobody else's.
+func TestSpansBelowOneRemoteParent(t *testing.T) {
+	native := tracertest.New(t, "pay")
+	ctx := NewPropagator(native.Tracer).Extract(t.Context(), propagation.MapCarrier{"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"})
+	tracer := NewTracerProvider(native.Tracer).Tracer("test")
+	spans := make([]trace.Span, 50)
+	var all sync.WaitGroup
+	for i := range spans {
+		all.Go(func() {
+			below, s := tracer.Start(ctx, fmt.Sprint("server ", i), trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(attribute.Int("n", i)))
+			_, child := tracer.Start(below, "child")
+			child.SetAttributes(attribute.Int("n", i))
+			child.End()
+			spans[i] = s
+			s.End()
+			s.SetAttributes(attribute.String("late", "yes")) // ignored
+		})
+	}
+	all.Wait()
+	seen := make(map[trace.SpanID]bool)
+	for i, s := range spans {
+		c := s.SpanContext()
+		if c.TraceID().String() != "4bf92f3577b34da6a3ce929d0e0e4736" || seen[c.SpanID()] {
+			t.Errorf("span %d: %v", i, c)
+		}
+		seen[c.SpanID()] = true
+	}
+	for _, line := range native.Lines(t, "biz-digest.log") {
+		attributes := line["attributes"].(map[string]any)
+		if name := line["operation"].(string); name != "child" && (name != fmt.Sprint("server ", attributes["n"]) || attributes["late"] != nil) {
+			t.Errorf("%v", line)
+		}
+	}
+}
