@@ -87,10 +87,24 @@ func (s *Span) SetOperation(operation string) {
 // SetTags sets tags; one of the same key is replaced. The keys of the component's standard fields (TagURL, ...) fill those.
 func (s *Span) SetTags(tags ...Tag) {
 	if s.lock() {
-		for i := range tags {
-			s.setTag(&tags[i])
+		if s.counted {
+			s.countTags(tags)
+		} else {
+			for i := range tags {
+				s.setTag(&tags[i])
+			}
 		}
 		s.mu.Unlock()
+	}
+}
+
+// countTags sets those that stat lines may go by.
+func (s *Span) countTags(tags []Tag) {
+	lengths := s.component.spec().countedLengths
+	for i := range tags {
+		if lengths>>(len(tags[i].Key)&63)&1 != 0 {
+			s.setTag(&tags[i])
+		}
 	}
 }
 
