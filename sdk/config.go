@@ -76,7 +76,7 @@ type Config struct {
 	StatInterval time.Duration `yaml:"stat_interval"`
 	// StatMaxKeys bounds the keys of a stat interval; further ones are counted together under an overflow key. Default 2000.
 	StatMaxKeys int `yaml:"stat_max_keys"`
-	// QueueSize is the number of digest lines that may wait for the log writer. Default 8192.
+	// QueueSize is the number of digest lines that may wait for the log writer; QueueBytes bounds their memory. Default 32768.
 	QueueSize int `yaml:"queue_size"`
 	// QueueBytes bounds the bytes of these lines. Default 16 MiB.
 	QueueBytes int `yaml:"queue_bytes"`
@@ -127,7 +127,7 @@ func DefaultConfig(app string) Config {
 		Format:           JSON,
 		StatInterval:     5 * time.Second,
 		StatMaxKeys:      2000,
-		QueueSize:        8192,
+		QueueSize:        32768,
 		QueueBytes:       16 << 20,
 		QueuePolicy:      DropWhenFull,
 		FlushInterval:    100 * time.Millisecond,
