@@ -93,18 +93,17 @@ type field struct {
 
 // componentSpec is what sets one component apart from another.
 type componentSpec struct {
-	name   string
-	typ    string // the extra field "type"
-	fields []field
-	// lengths has a bit for the length of each field's key, modulo 64.
-	lengths uint64
+	name    string
+	typ     string // the extra field "type"
+	fields  []field
+	lengths keyLengths // of fields
 	// statKey are the fields of stat.key in the order written; statText their order in text. keyLocalApp is the app.
 	statKey, statText []string
 	// statFields says for each of statKey but the app which standard field it is, or routeField; withStatFields fills it in.
 	statFields []int
-	// counted are the keys of the tags that statFields come from; countedLengths is to them what lengths is to fields.
+	// counted are the keys of the tags that statFields come from.
 	counted        []string
-	countedLengths uint64
+	countedLengths keyLengths
 	// text are the columns of text lines where they are not those of fields; withText fills in which fields textAt and
 	// what fields have none.
 	text            []string
@@ -115,6 +114,13 @@ type componentSpec struct {
 	ok, failed             string // result.code when the instrumentation sets none
 	httpCodes              bool   // success goes by the HTTP status, as SOFATracer has it
 }
+
+// keyLengths says of a key at one look that it is none of a few: a bit for the length of each, modulo 64.
+type keyLengths uint64
+
+func (l *keyLengths) add(key string) { *l |= 1 << (len(key) & 63) }
+
+func (l keyLengths) has(key string) bool { return l>>(len(key)&63)&1 != 0 }
 
 func (c Component) spec() *componentSpec {
 	if c >= componentCount {
@@ -188,7 +194,7 @@ func withStatFields(specs [componentCount]componentSpec) [componentCount]compone
 		c.fields = slices.Clone(c.fields) // some components share them
 		for n := range c.fields {
 			c.fields[n].fact = standardFact(c.fields[n].key)
-			c.lengths |= 1 << (len(c.fields[n].key) & 63)
+			c.lengths.add(c.fields[n].key)
 		}
 		for _, key := range c.statKey {
 			switch key {
@@ -206,7 +212,7 @@ func withStatFields(specs [componentCount]componentSpec) [componentCount]compone
 			}
 			c.statFields = append(c.statFields, c.index(key))
 			c.counted = append(c.counted, key)
-			c.countedLengths |= 1 << (len(key) & 63)
+			c.countedLengths.add(key)
 		}
 	}
 	return specs
@@ -215,7 +221,7 @@ func withStatFields(specs [componentCount]componentSpec) [componentCount]compone
 // counts says that stat lines of the component go by a tag.
 func (c Component) counts(key string) bool {
 	spec := c.spec()
-	return spec.countedLengths>>(len(key)&63)&1 != 0 && slices.Contains(spec.counted, key)
+	return spec.countedLengths.has(key) && slices.Contains(spec.counted, key)
 }
 
 // success is SOFATracer's rule for "success" in stat lines.

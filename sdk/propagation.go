@@ -72,12 +72,6 @@ const maxIDText = 1024
 // extract reads the first valid of the formats, and the baggage of all.
 func (r *SpanContext) extract(c Carrier, formats []Propagation) {
 	var u usual
-	if len(formats) == 1 && formats[0] == W3C {
-		u.ask(c, w3cUsual)
-		r.w3c(&u)
-		r.w3cBaggage(u.baggage)
-		return
-	}
 	switch asked := asksUsual(formats); {
 	case asked == noUsual:
 	case asked == allUsual:

@@ -36,7 +36,7 @@ func (s *Span) resolve(r *resolved) {
 	spec := s.component.spec()
 	for i := range s.tags {
 		t := &s.tags[i]
-		if spec.lengths>>(len(t.Key)&63)&1 == 0 {
+		if !spec.lengths.has(t.Key) {
 			continue // most attributes of other APIs are none
 		}
 		if n := spec.standard(t); n >= 0 {

@@ -35,14 +35,6 @@ type Span struct {
 // a conversion, without memory of its own: see ContextFace.
 type otelSpan = embedded.Span //nolint:unused // see there
 
-// twin8 is the calling half's id, of server and consumer spans; 0 when there is none.
-func (s *Span) twin8() id.Span {
-	if s.paired {
-		return s.parent8
-	}
-	return 0
-}
-
 // Pair is one item of baggage.
 type Pair struct{ Key, Value string }
 
@@ -102,7 +94,7 @@ func (s *Span) SetTags(tags ...Tag) {
 func (s *Span) countTags(tags []Tag) {
 	lengths := s.component.spec().countedLengths
 	for i := range tags {
-		if lengths>>(len(tags[i].Key)&63)&1 != 0 {
+		if lengths.has(tags[i].Key) {
 			s.setTag(&tags[i])
 		}
 	}

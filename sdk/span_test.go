@@ -403,3 +403,11 @@ func TestSpansThatAreOnlyCounted(t *testing.T) {
 		t.Errorf("%v", stats)
 	}
 }
+
+// twin8 is the calling half's id, of server and consumer spans; 0 when there is none.
+func (s *Span) twin8() id.Span {
+	if s.paired {
+		return s.parent8
+	}
+	return 0
+}

@@ -66,8 +66,7 @@ func ParseTrace(text string) (t Trace, exact bool) {
 		panic("id: hex digits checked above do not decode: " + err.Error())
 	}
 	var back [32]byte
-	n, _ := t.digits(&back)
-	return t, string(back[:n]) == text
+	return t, string(back[:t.digits(&back)]) == text
 }
 
 // ParseW3C reads the 32 lower-case hex digits of a traceparent. textLen is the length of what String gives: text[:textLen] is
@@ -113,8 +112,8 @@ func (t Trace) Hex() string { return hex.EncodeToString(t[:]) }
 
 // String gives the SOFATracer text of an id of that shape, else Hex.
 func (t Trace) String() string {
-	text, _ := t.text()
-	return text
+	var digits [32]byte
+	return string(digits[:t.digits(&digits)])
 }
 
 // IsSOFA says that t has the shape of a SOFATracer trace id.
@@ -123,16 +122,10 @@ func (t Trace) IsSOFA() bool {
 	return sofa
 }
 
-func (t Trace) text() (text string, sofa bool) {
-	var digits [32]byte
-	n, sofa := t.digits(&digits)
-	return string(digits[:n]), sofa
-}
-
 // digits writes the digits of String and gives their number; the 32 digits are whole, so that Hex is a longer prefix.
-func (t Trace) digits(digits *[32]byte) (n int, sofa bool) {
+func (t Trace) digits(digits *[32]byte) (n int) {
 	hex.Encode(digits[:], t[:])
-	return t.shape()
+	return t.TextLen()
 }
 
 // TextLen gives the length of String. String is a prefix of Hex, so that text that holds Hex holds String too.

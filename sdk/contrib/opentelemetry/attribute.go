@@ -10,13 +10,6 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 )
 
-// setAttributes sets attributes, without a list of tags.
-func setAttributes(s *twinspan.Span, attributes []attribute.KeyValue) {
-	if len(attributes) > 0 {
-		s.SetTagsFunc(len(attributes), filler(attributes))
-	}
-}
-
 // filler gives what writes attributes as tags, those that are not valid as tags without a key.
 func filler(attributes []attribute.KeyValue) func(i int, t *twinspan.Tag) {
 	return func(i int, t *twinspan.Tag) { fill(&attributes[i], t) }

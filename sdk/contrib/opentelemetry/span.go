@@ -114,7 +114,9 @@ func (s *span) SetStatus(code codes.Code, description string) {
 func (s *span) SetName(name string) { s.native().SetOperation(name) }
 
 // SetAttributes is trace.Span's.
-func (s *span) SetAttributes(attributes ...attribute.KeyValue) { setAttributes(s.native(), attributes) }
+func (s *span) SetAttributes(attributes ...attribute.KeyValue) {
+	s.native().SetTagsFunc(len(attributes), filler(attributes))
+}
 
 // TracerProvider is trace.Span's.
 func (s *span) TracerProvider() trace.TracerProvider { return NewTracerProvider(s.native().Tracer()) }
